@@ -8,7 +8,9 @@ pub use action::{Action, ActionSet};
 use crate::decision::Reason;
 use crate::identity::VerifiedToken;
 use crate::policy::document::Tier;
+use crate::policy::scope::ScopeSet;
 use crate::policy::value::{Source, Value};
+use crate::time::Timestamp;
 
 /// Everything a decision looks at, the policy and the time aside.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,8 @@ pub struct AccessRequest<'a> {
     pub http: HttpFacts<'a>,
     /// A person's yes, verified: the strongest tier that was given for exactly this request.
     pub approval: Tier,
+    /// A time-bound widening, verified: its signature, audience, subject, actor and uses.
+    pub grant: Option<&'a Grant>,
     /// What this host can honour.
     pub host: HostAbilities,
 }
@@ -39,7 +43,7 @@ pub enum Credential<'a> {
     /// A token that does not count, and why.
     Refused(Reason),
     /// A token whose signature is its issuer's. Times, audience and the rest are checked by
-    /// `decide`.
+    /// [`crate::decide()`].
     Verified(&'a VerifiedToken),
 }
 
@@ -63,7 +67,9 @@ pub enum AttributeState {
     Known(Value),
     /// Not asked for yet.
     Pending(Source),
-    /// Asked for in vain.
+    /// The look-up that would tell it failed.
+    Unavailable,
+    /// Absent, or of another type than was declared. Final.
     Unknown,
 }
 
@@ -78,9 +84,38 @@ pub struct HttpFacts<'a> {
     pub path: &'a str,
 }
 
+/// A grant whose signature and binding to this subject and actor were verified; whether it counts
+/// for this request is decided by [`crate::decide()`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// What it lifts actor ceilings to.
+    pub scopes: ScopeSet,
+    /// What its issuer may grant to independent actors.
+    pub may_grant: ScopeSet,
+    /// Whether the request proved possession of the key the grant is bound to (`cnf`).
+    pub proved: bool,
+    /// From when it counts.
+    pub not_before: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
 /// What this host can do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HostAbilities {
     /// Sign and attach an approval tag for the upstream.
     pub tag: bool,
 }
+/// S
+pub mod host {
+/// S
+pub fn from_audience(_a: &str) -> Result<String, String> { Err(String::new()) }
+/// S
+pub fn parse_policy(_a: &str) -> Result<String, String> { Err(String::new()) }
+}
+/// S
+pub mod path { 
+/// S
+pub fn decode(s: &str) -> std::borrow::Cow<'_, str> { s.into() } }
+/// S
+pub fn form_has_token(_b: &[u8]) -> bool { false }

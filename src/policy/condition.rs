@@ -83,3 +83,26 @@ pub struct Verdict {
     /// For `Unknown`: sources that could still settle it. Empty means it stays unknown.
     pub waits_for: Sources,
 }
+
+/// STUB
+pub const MAX_STEPS: u32 = 10_000;
+/// STUB
+#[derive(Clone, Debug)]
+pub struct Condition(Vec<Slot>);
+/// STUB
+#[derive(Clone, Debug)]
+pub struct ConditionError { 
+    /// m
+    pub message: String, 
+    /// e
+    pub expected: String }
+/// STUB
+pub fn compile(_t: &str, _d: &Declarations<'_>) -> Result<Condition, Vec<ConditionError>> { Ok(Condition(vec![])) }
+impl Condition {
+    /// STUB
+    pub fn slots(&self) -> &[Slot] { &self.0 }
+    /// STUB
+    pub fn evaluate(&self, _f: &impl Facts, _s: &mut u32) -> Verdict { Verdict { truth: Truth::Unknown, waits_for: Sources::NONE } }
+}
+/// STUB
+pub fn parse_timestamp(_t: &str) -> Option<crate::Timestamp> { None }
