@@ -105,6 +105,13 @@ pub enum Confirmation {
     Certificate(String),
 }
 
+mod algorithm;
+#[cfg(feature = "issue")]
+pub mod issue;
+mod provider;
+mod signing;
 mod verify;
 
-pub use verify::{Algorithm, SignatureCheck};
+pub use algorithm::{Algorithm, Family};
+pub use signing::{SigningKey, SigningKeyError};
+pub use verify::{HostSignature, SignatureCheck};

@@ -1,34 +1,5 @@
 //! The signature step: what is to be checked, in the form each host needs it.
 
-/// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Algorithm {
-    /// Ed25519.
-    EdDsa,
-    /// ECDSA, P-256, SHA-256.
-    Es256,
-    /// ECDSA, P-384, SHA-384.
-    Es384,
-    /// HMAC, SHA-256.
-    Hs256,
-    /// HMAC, SHA-384.
-    Hs384,
-    /// HMAC, SHA-512.
-    Hs512,
-    /// RSASSA-PSS, SHA-256.
-    Ps256,
-    /// RSASSA-PSS, SHA-384.
-    Ps384,
-    /// RSASSA-PSS, SHA-512.
-    Ps512,
-    /// RSASSA-PKCS1-v1_5, SHA-256.
-    Rs256,
-    /// RSASSA-PKCS1-v1_5, SHA-384.
-    Rs384,
-    /// RSASSA-PKCS1-v1_5, SHA-512.
-    Rs512,
-}
-
 /// A token that is well formed and names a key of its issuer; whether the signature is that key's
 /// is left to whoever can say it fastest.
 #[derive(Debug)]

@@ -36,4 +36,3 @@ pub struct JsonError {
     /// What was wrong, in a few words, without the text's own content.
     pub what: Cow<'static, str>,
 }
-
