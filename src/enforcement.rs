@@ -23,10 +23,7 @@ impl Enforcement {
     /// For one request.
     #[must_use]
     pub fn new(engine: Rc<Engine>, ids: Ids) -> Self {
-        Self {
-            _engine: engine,
-            _ids: ids,
-        }
+        Self { _engine: engine, _ids: ids }
     }
 
     /// Takes one event and says what to do next.

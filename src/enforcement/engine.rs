@@ -16,10 +16,7 @@ impl Engine {
     ///
     /// # Errors
     /// Everything that is wrong with it, at once.
-    pub fn load(
-        _configuration: &[u8],
-        _environment: &Environment<'_>,
-    ) -> Result<Self, PolicyErrors> {
+    pub fn load(_configuration: &[u8], _environment: &Environment<'_>) -> Result<Self, PolicyErrors> {
         Ok(Self {})
     }
 
@@ -35,12 +32,7 @@ impl Engine {
     }
 
     /// A fetch of keys ended, however it ended. Returns a line for the host's log.
-    pub fn on_keys_reply(
-        &self,
-        _now: Timestamp,
-        _callout: u32,
-        _reply: CalloutReply<'_>,
-    ) -> String {
+    pub fn on_keys_reply(&self, _now: Timestamp, _callout: u32, _reply: CalloutReply<'_>) -> String {
         String::new()
     }
 }

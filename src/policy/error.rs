@@ -50,19 +50,13 @@ impl Problem {
         message: impl Into<String>,
         expected: impl Into<String>,
     ) -> Self {
-        Self {
-            at_key: true,
-            ..Self::error(pointer, message, expected)
-        }
+        Self { at_key: true, ..Self::error(pointer, message, expected) }
     }
 
     /// A warning about the value at `pointer`.
     #[must_use]
     pub fn warning(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(pointer, message, "")
-        }
+        Self { severity: Severity::Warning, ..Self::error(pointer, message, "") }
     }
 }
 
@@ -92,11 +86,7 @@ impl fmt::Display for Located {
         if self.place.line == 0 {
             write!(f, "{}:{}: ", self.file, self.problem.pointer)?;
         } else {
-            write!(
-                f,
-                "{}:{}:{}: ",
-                self.file, self.place.line, self.place.column
-            )?;
+            write!(f, "{}:{}:{}: ", self.file, self.place.line, self.place.column)?;
         }
         if self.problem.severity == Severity::Warning {
             f.write_str("warning: ")?;

@@ -51,19 +51,14 @@ impl<'a> Scope<'a> {
             Some(name) if is_target(name) => Some(name),
             Some(_) => return None,
         };
-        Some(Self {
-            subtracts,
-            actions,
-            target,
-        })
+        Some(Self { subtracts, actions, target })
     }
 
     /// Whether the string is meant to subtract: it begins with `no:` in any case. Such a string
     /// that does not parse must deny, for ignoring it would give more than was meant.
     #[must_use]
     pub fn is_meant_to_subtract(text: &str) -> bool {
-        text.get(..3)
-            .is_some_and(|head| head.eq_ignore_ascii_case("no:"))
+        text.get(..3).is_some_and(|head| head.eq_ignore_ascii_case("no:"))
     }
 }
 
@@ -77,13 +72,8 @@ fn is_target(name: &str) -> bool {
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     name.len() <= 128
-        && name
-            .bytes()
-            .next()
-            .is_some_and(|first| first.is_ascii_alphanumeric())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 /// A set of scopes resolved against one policy: what they allow and what they subtract.
@@ -179,18 +169,13 @@ mod tests {
     fn the_type_may_be_left_out_only_after_no() {
         assert!(Scope::parse("read").is_none());
         assert_eq!(Scope::parse("no:delete").unwrap().target, None);
-        assert_eq!(
-            Scope::parse("read:crm/refund").unwrap().target,
-            Some("crm/refund")
-        );
+        assert_eq!(Scope::parse("read:crm/refund").unwrap().target, Some("crm/refund"));
         assert!(Scope::parse("read:*").unwrap().target.is_none());
     }
 
     #[test]
     fn strings_off_the_grammar_mean_nothing() {
-        for text in [
-            "", ":", "read:", "openid", "Read:x", "read:x y", "no:", "no:read:", "read:x/",
-        ] {
+        for text in ["", ":", "read:", "openid", "Read:x", "read:x y", "no:", "no:read:", "read:x/"] {
             assert!(Scope::parse(text).is_none(), "{text}");
         }
     }
@@ -207,14 +192,8 @@ mod tests {
         let mut set = ScopeSet::default();
         set.allow(ActionSet::only(Action::Read), Some(crm));
         set.allow(ActionSet::only(Action::Write), Some(refund));
-        let tool = Target {
-            resource: crm,
-            tool: Some(refund),
-        };
-        let whole = Target {
-            resource: crm,
-            tool: None,
-        };
+        let tool = Target { resource: crm, tool: Some(refund) };
+        let whole = Target { resource: crm, tool: None };
         assert!(set.covers(Action::Read, tool) && set.covers(Action::Write, tool));
         assert!(!set.covers(Action::Write, whole));
     }

@@ -28,10 +28,7 @@ impl ValueType {
     /// Reads the spelling of a policy (`string`, `[string]`).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        if let Some(inner) = text
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
+        if let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             let inner = Self::parse(inner)?;
             return (!matches!(inner, Self::List(_))).then(|| Self::List(Box::new(inner)));
         }
@@ -146,33 +143,21 @@ pub struct Sources {
 
 impl Sources {
     /// No source.
-    pub const NONE: Self = Self {
-        lookup: false,
-        response: false,
-    };
+    pub const NONE: Self = Self { lookup: false, response: false };
 
     /// One source.
     #[must_use]
     pub const fn only(source: Source) -> Self {
         match source {
-            Source::Lookup => Self {
-                lookup: true,
-                response: false,
-            },
-            Source::Response => Self {
-                lookup: false,
-                response: true,
-            },
+            Source::Lookup => Self { lookup: true, response: false },
+            Source::Response => Self { lookup: false, response: true },
         }
     }
 
     /// Either's sources.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
-        Self {
-            lookup: self.lookup || other.lookup,
-            response: self.response || other.response,
-        }
+        Self { lookup: self.lookup || other.lookup, response: self.response || other.response }
     }
 
     /// Whether nothing is waited for.

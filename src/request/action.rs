@@ -92,16 +92,12 @@ impl ActionSet {
 
     /// The members, in order.
     pub fn iter(self) -> impl Iterator<Item = Action> {
-        Action::ALL
-            .into_iter()
-            .filter(move |action| self.contains(*action))
+        Action::ALL.into_iter().filter(move |action| self.contains(*action))
     }
 }
 
 impl FromIterator<Action> for ActionSet {
     fn from_iter<I: IntoIterator<Item = Action>>(actions: I) -> Self {
-        actions
-            .into_iter()
-            .fold(Self::NONE, |set, action| set.union(Self::only(action)))
+        actions.into_iter().fold(Self::NONE, |set, action| set.union(Self::only(action)))
     }
 }
