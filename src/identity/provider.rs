@@ -4,7 +4,7 @@
 //! generator; checking a signature needs none.
 
 mod signers;
-mod verifiers;
+pub(super) mod verifiers;
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};

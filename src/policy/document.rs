@@ -85,6 +85,8 @@ pub struct Issuer {
     pub max_lifetime: Option<Span>,
     /// Where claims are read from, and of which type they are.
     pub claims: BTreeMap<String, Claim>,
+    /// The claims scopes are read from; the profile's unless said.
+    pub scope_claims: Option<Vec<String>>,
     /// What this issuer's scopes mean here. With it, only mapped scopes count.
     pub scope_map: Option<BTreeMap<String, String>>,
     /// `claims` (the token's scopes are a ceiling) or `none` (they set none; needs `subjects`).
