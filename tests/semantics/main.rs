@@ -87,7 +87,10 @@ fn the_fast_evaluator_agrees_with_the_naive_one() {
         let world = World::random(&mut dice);
         let policy = world.load().policy;
         for _ in 0..20 {
-            let ask = Ask::random(&mut dice, &world);
+            let mut ask = Ask::random(&mut dice, &world);
+            if dice.chance(35) {
+                ask.mend(&mut dice, &world);
+            }
             let decision = decided(&policy, &ask);
             let expected = naive::decide(&world, &ask);
             assert_eq!(says(&decision), expected, "request {compared}\n{ask:#?}\n{world:#?}");
@@ -98,7 +101,8 @@ fn the_fast_evaluator_agrees_with_the_naive_one() {
     }
     println!("compared {compared}, allowed {allows}, reasons {reached:#?}");
     assert!(allows * 5 >= compared, "only {allows} of {compared} were allowed");
-    for reason in Reason::ALL {
+    // What everybody may fetch is answered before anything is decided.
+    for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::AllowedPublic) {
         let count = reached.get(reason).copied().unwrap_or(0);
         assert!(count >= 100, "`{}` was reached {count} times", reason.code());
     }
@@ -321,7 +325,10 @@ fn rule_7_a_grant_lifts_actor_ceilings_and_nothing_else() {
         approved.grant = None;
         approved.approval = Tier::SecondPerson;
         let with = decided(policy, &approved);
-        if with.effect == Effect::Allow && before.effect == Effect::Deny {
+        if with.effect == Effect::Allow
+            && before.effect == Effect::Deny
+            && before.waits_for.is_empty()
+        {
             let asked = [Reason::ApprovalRequired, Reason::ObligationUnsupported];
             assert!(asked.contains(&before.reason), "{:?}", before.reason);
         }
@@ -341,7 +348,7 @@ fn rule_8_an_obligation_nobody_honours_denies() {
         ask.host_tags = false;
         let unable = decided(policy, &ask);
         if able.obligations.is_empty() {
-            assert_eq!(able, unable);
+            assert_eq!(able.effect, unable.effect);
         } else {
             tagged += 1;
             assert_eq!(unable.effect, Effect::Deny);

@@ -373,7 +373,9 @@ fn rules(
     };
     waiting
         .iter()
-        .filter(|(rule, _)| strictest.is_none_or(|so_far| tier(rule) > so_far))
+        .filter(|(rule, _)| {
+            strictest.is_none_or(|so_far| tier(rule) > so_far && tier(rule) > ask.approval)
+        })
         .for_each(|(_, tri)| add(tri));
     if strictest.is_some() || !waiting.is_empty() {
         denies().filter(|(_, tri)| !settled(tri)).for_each(|(_, tri)| add(tri));
