@@ -455,7 +455,7 @@ impl Enforcement {
         let Some(decision) = self.decision.take() else {
             return self.refuse(Reason::HostFailure);
         };
-        if self.asked.form && crate::request::form_has_token(&self.body.bytes) {
+        if self.asked.form && crate::request::credentials::in_form(&self.body.bytes) {
             return self.refuse(Reason::TokenInUrl);
         }
         match written::Approval::of(self, &decision, now) {

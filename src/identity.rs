@@ -105,48 +105,28 @@ pub enum Confirmation {
     Certificate(String),
 }
 
+mod algorithm;
+mod claim;
+mod der;
+#[cfg(feature = "issue")]
+pub mod issue;
+mod issuer;
+pub mod jwks;
+mod jws;
+mod key;
+mod profile;
+mod provider;
+mod requirement;
+mod rfc3339;
+mod scopes;
+mod signing;
+mod token;
 mod verify;
 
-pub use verify::{Algorithm, SignatureCheck};
-
-pub use verify::*;
-/// S
-#[derive(Debug)]
-pub struct Issuer;
-impl Issuer {
-/// S
-pub fn compile(_i: u32, _w: &crate::policy::document::Issuer, _p: &str, _c: &[(String, crate::policy::value::ValueType)], _pr: &mut Vec<crate::policy::error::Problem>) -> Self { Self }
-/// S
-pub fn realm(&self) -> &str { "" }
-/// S
-pub fn issuer(&self) -> &str { "" }
-/// S
-pub fn max_lifetime(&self) -> crate::Span { Default::default() }
-/// S
-pub fn clock_skew(&self) -> crate::Span { Default::default() }
-/// S
-pub fn inline_keys(&self) -> std::rc::Rc<KeySet> { Default::default() }
-}
-/// S
-#[derive(Debug, Default)]
-pub struct KeySet { 
-/// S
-pub keys: Vec<()>, 
-/// S
-pub generation: u64 }
-/// S
-#[derive(Debug)]
-pub enum KeyState { 
-/// S
-Ready(std::rc::Rc<KeySet>), 
-/// S
-Unavailable }
-/// S
-pub fn parse_remote(_b: &[u8], _i: &Issuer) -> Result<KeySet, String> { Err(String::new()) }
-/// S
-pub fn begin(_t: &str, _m: usize, _i: &[Issuer], _k: &[KeyState]) -> Result<SignatureCheck, crate::decision::Reason> { Err(crate::decision::Reason::NoToken) }
-impl SignatureCheck { 
-/// S
-pub fn issuer(&self) -> u32 { 0 } 
-/// S
-pub fn accept(self, _i: &[Issuer], _r: &dyn Fn(&str) -> Option<crate::policy::scope::TargetId>, _d: usize) -> Result<VerifiedToken, crate::decision::Reason> { Err(crate::decision::Reason::NoToken) } }
+pub use algorithm::{Algorithm, Family};
+pub use issuer::Issuer;
+pub use jwks::{KeySet, KeyState, parse_remote};
+pub use key::Key;
+pub use scopes::Resolve;
+pub use signing::{SigningKey, SigningKeyError};
+pub use verify::{HostSignature, SignatureCheck, begin};

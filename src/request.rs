@@ -1,7 +1,10 @@
 //! Untrusted bytes become one [`AccessRequest`].
 
 mod action;
+pub mod credentials;
+pub mod host;
 pub mod json;
+pub mod path;
 
 pub use action::{Action, ActionSet};
 
@@ -106,16 +109,3 @@ pub struct HostAbilities {
     /// Sign and attach an approval tag for the upstream.
     pub tag: bool,
 }
-/// S
-pub mod host {
-/// S
-pub fn from_audience(_a: &str) -> Result<String, String> { Err(String::new()) }
-/// S
-pub fn parse_policy(_a: &str) -> Result<String, String> { Err(String::new()) }
-}
-/// S
-pub mod path { 
-/// S
-pub fn decode(s: &str) -> std::borrow::Cow<'_, str> { s.into() } }
-/// S
-pub fn form_has_token(_b: &[u8]) -> bool { false }

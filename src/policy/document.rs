@@ -424,6 +424,19 @@ pub enum Tier {
     SecondPerson,
 }
 
+impl Tier {
+    /// The word in policies, refusals and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Device => "device",
+            Self::Presence => "presence",
+            Self::SecondPerson => "second-person",
+        }
+    }
+}
+
 /// What happens where a person has to say yes.
 #[derive(Clone, Debug, Default)]
 pub struct Approvals {
