@@ -118,7 +118,7 @@ pub(crate) fn remove_request_header(name: &str) -> Result<(), HostError> {
     abi::remove_header_map_value(MapType::HttpRequestHeaders as u32, name.as_bytes())
 }
 
-/// Sets the first value of a request header, or adds it.
+/// Sets a request header that has at most one value.
 pub(crate) fn replace_request_header(name: &str, value: &str) -> Result<(), HostError> {
     abi::replace_header_map_value(
         MapType::HttpRequestHeaders as u32,

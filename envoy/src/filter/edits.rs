@@ -34,7 +34,7 @@ pub(super) fn changes<'a>(edits: &'a Edits, present: &[Header<'_>]) -> Vec<Chang
         let mut current = values(name);
         match (current.next(), current.next()) {
             (Some(one), None) if !removed && one == value.as_bytes() => continue,
-            // Envoy's replacement changes the first value and leaves the others.
+            // Envoy 1.40 replaces all values by the one; the ABI does not say that a host must.
             (Some(_), Some(_)) if !removed => changes.push(Change::Remove(name)),
             _ => {}
         }
