@@ -129,4 +129,5 @@ pub use jwks::{KeySet, KeyState, parse_remote};
 pub use key::Key;
 pub use scopes::Resolve;
 pub use signing::{SigningKey, SigningKeyError};
+pub(crate) use rfc3339::parse as parse_timestamp;
 pub use verify::{HostSignature, SignatureCheck, begin};
