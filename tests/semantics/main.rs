@@ -88,12 +88,21 @@ fn the_fast_evaluator_agrees_with_the_naive_one() {
         let policy = world.load().policy;
         for _ in 0..20 {
             let mut ask = Ask::random(&mut dice, &world);
-            if dice.chance(35) {
+            if dice.chance(45) {
                 ask.mend(&mut dice, &world);
             }
             let decision = decided(&policy, &ask);
             let expected = naive::decide(&world, &ask);
-            assert_eq!(says(&decision), expected, "request {compared}\n{ask:#?}\n{world:#?}");
+            let same = match (says(&decision), expected.clone()) {
+                // The naive one names every pending fact a condition mentions; the fast one only
+                // those that evaluation came to.
+                (Says::Waits(lookup, response), Says::Waits(may_look, may_respond)) => {
+                    (!lookup || may_look) && (!response || may_respond)
+                }
+                (fast, slow) => fast == slow,
+            };
+            let fast = says(&decision);
+            assert!(same, "{fast:?}, not {expected:?}: request {compared}\n{ask:#?}\n{world:#?}");
             *reached.entry(decision.reason).or_default() += 1;
             allows += usize::from(decision.effect == Effect::Allow);
             compared += 1;
