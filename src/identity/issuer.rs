@@ -21,44 +21,33 @@ mod expand;
 /// One issuer of tokens, compiled.
 #[derive(Clone, Debug)]
 pub struct Issuer {
-    /// Its place in the policy.
-    pub index: u32,
-    /// The exact `iss`.
-    pub issuer: String,
-    /// Issuers with one realm name the same people.
-    pub realm: String,
-    /// How far its clock may be off.
-    pub clock_skew: Span,
-    /// The longest `exp` - `iat` accepted.
-    pub max_lifetime: Span,
-    /// Whether its tokens must be bound to their sender.
-    pub sender_constraint: SenderConstraint,
-    /// Other issuers whose actors its tokens may name in `act`.
-    pub may_name_actors_of: Vec<String>,
-    /// Whether its tokens' scopes are a ceiling. Where they are not, a verified token's scopes
-    /// already cover everything, its `no:` scopes apart.
-    pub token_scopes: TokenScopes,
-    /// Signature algorithms accepted.
-    pub algorithms: Vec<Algorithm>,
-    /// The keys that stand in the policy; `None` where they are fetched.
-    pub inline_keys: Option<Rc<KeySet>>,
-    /// From `aud` to a resource's audience, where they differ.
-    pub audiences: BTreeMap<String, String>,
-    /// From a client id to a resource's audience, for tokens without `aud`.
-    pub audience_by_client: BTreeMap<String, String>,
-    /// What this issuer's scopes mean here, each of the grammar of [`Scope`].
-    pub scope_map: Option<BTreeMap<String, String>>,
+    pub(super) index: u32,
+    pub(super) issuer: String,
+    pub(super) algorithms: Vec<Algorithm>,
     pub(super) token_types: Vec<String>,
     pub(super) require: Vec<Requirement>,
     pub(super) user: Proof,
     pub(super) own: Proof,
     pub(super) person: Vec<String>,
+    pub(super) audiences: BTreeMap<String, String>,
+    pub(super) audience_by_client: BTreeMap<String, String>,
     pub(super) scope_claims: Vec<String>,
+    pub(super) scope_map: Option<BTreeMap<String, String>>,
+    pub(super) token_scopes: TokenScopes,
     pub(super) groups: ClaimRule,
     /// One for each of the policy's claims; `None` where this issuer does not declare it.
     pub(super) claims: Vec<Option<ClaimRule>>,
+    /// Claims that dynamic actors are recognised by.
+    pub(super) markers: Vec<String>,
+    realm: String,
+    clock_skew: Span,
+    max_lifetime: Span,
+    inline_keys: Rc<KeySet>,
+    // For showing only.
     profile: document::Profile,
     claim_names: Vec<String>,
+    sender_constraint: SenderConstraint,
+    may_name_actors_of: Vec<String>,
 }
 
 impl Issuer {
@@ -75,24 +64,31 @@ impl Issuer {
         problems: &mut Vec<Problem>,
     ) -> Self {
         let habits = Habits::of(written.profile, &written.issuer);
-        check::written(written, claims, pointer, problems);
+        check::written(written, pointer, problems);
         let algorithms = algorithms(written, habits.algorithms, pointer, problems);
         let inline_keys = match &written.jwks {
             Jwks::Inline(set) => {
                 let pointer = format!("{pointer}/jwks/inline");
-                Some(Rc::new(jwks::read_inline(set, &algorithms, &pointer, problems)))
+                jwks::read_inline(set, &algorithms, &pointer, problems)
             }
-            Jwks::Remote { .. } => None,
+            Jwks::Remote { .. } => KeySet::default(),
         };
         let person = written.person.as_ref();
         let one_list = |list: &Option<Vec<Requirement>>, habit: Proof| match list {
-            Some(list) => Proof { any_of: vec![list.clone()], ignores_case: false },
+            Some(list) => Proof {
+                any_of: vec![list.clone()],
+                ignores_case: false,
+            },
             None => habit,
         };
         let rules = claims.iter().map(|(name, value_type)| {
             let claim = written.claims.get(name)?;
             let ClaimRule { from, absent, .. } = rule(claim);
-            Some(ClaimRule { from, absent, value_type: value_type.clone() })
+            Some(ClaimRule {
+                from,
+                absent,
+                value_type: value_type.clone(),
+            })
         });
         Self {
             index,
@@ -105,7 +101,8 @@ impl Issuer {
             sender_constraint: written.sender_constraint,
             may_name_actors_of: written.may_name_actors_of.clone(),
             token_scopes: written.token_scopes,
-            inline_keys,
+            inline_keys: Rc::new(inline_keys),
+            markers: Vec::new(),
             audiences: written.audiences.clone(),
             audience_by_client: written.audience_by_client.clone(),
             scope_map: written.scope_map.clone(),
@@ -135,11 +132,58 @@ impl Issuer {
         }
     }
 
+    /// Its place in the policy.
+    #[must_use]
+    pub const fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The exact `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Issuers with one realm name the same people.
+    #[must_use]
+    pub fn realm(&self) -> &str {
+        &self.realm
+    }
+
+    /// How far its clock may be off.
+    #[must_use]
+    pub const fn clock_skew(&self) -> Span {
+        self.clock_skew
+    }
+
+    /// The longest `exp` - `iat` accepted.
+    #[must_use]
+    pub const fn max_lifetime(&self) -> Span {
+        self.max_lifetime
+    }
+
+    /// The keys that stand in the policy; none where they are fetched.
+    #[must_use]
+    pub fn inline_keys(&self) -> Rc<KeySet> {
+        Rc::clone(&self.inline_keys)
+    }
+
+    /// Names the claims that dynamic actors of this issuer are recognised by; without it,
+    /// [`super::VerifiedToken::markers`] stays empty and none is recognised.
+    pub fn recognise_by(&mut self, claims: impl IntoIterator<Item = String>) {
+        self.markers.extend(claims);
+        self.markers.sort_unstable();
+        self.markers.dedup();
+    }
+
     /// The scopes that `scope_map` gives, with the issuer's scope that each stands for. Whoever
     /// knows the resource types checks that they are of the policy: in a token, a scope that is
     /// not denies.
     pub fn mapped_scopes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.scope_map.iter().flatten().map(|(theirs, ours)| (theirs.as_str(), ours.as_str()))
+        self.scope_map
+            .iter()
+            .flatten()
+            .map(|(theirs, ours)| (theirs.as_str(), ours.as_str()))
     }
 
     /// Whether a header of this `typ` can be an access token's.
@@ -167,9 +211,14 @@ fn algorithms(
     pointer: &str,
     problems: &mut Vec<Problem>,
 ) -> Vec<Algorithm> {
-    let Some(names) = &written.algorithms else { return habit };
+    let Some(names) = &written.algorithms else {
+        return habit;
+    };
     let pointer = format!("{pointer}/algorithms");
-    let known: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+    let known: Vec<_> = Algorithm::ALL
+        .iter()
+        .map(|algorithm| algorithm.name())
+        .collect();
     let expected = format!("one of {}", known.join(", "));
     let mut algorithms = Vec::new();
     for (at, name) in names.iter().enumerate() {
@@ -184,16 +233,31 @@ fn algorithms(
         }
     }
     if names.is_empty() {
-        problems.push(Problem::error(&pointer, "no algorithm is accepted", expected));
+        problems.push(Problem::error(
+            &pointer,
+            "no algorithm is accepted",
+            expected,
+        ));
     }
-    let shared = algorithms.iter().filter(|one| one.family() == Family::Hmac).count();
+    let shared = algorithms
+        .iter()
+        .filter(|one| one.family() == Family::Hmac)
+        .count();
     if shared > 0 && shared < algorithms.len() {
         let message = "shared secrets and public keys at one issuer can be taken for each other";
-        problems.push(Problem::error(&pointer, message, "either HS* or the others"));
+        problems.push(Problem::error(
+            &pointer,
+            message,
+            "either HS* or the others",
+        ));
     }
     if shared > 0 && matches!(written.jwks, Jwks::Remote { .. }) {
         let message = "a shared secret cannot be fetched from a key endpoint";
-        problems.push(Problem::error(&pointer, message, "public-key algorithms, or inline keys"));
+        problems.push(Problem::error(
+            &pointer,
+            message,
+            "public-key algorithms, or inline keys",
+        ));
     }
     algorithms
 }
