@@ -4,7 +4,58 @@
 //! a load error and never a silent deny. Evaluation is total, allocates nothing that grows with
 //! the input, and is bounded by counted steps.
 
+mod check;
+mod evaluate;
+mod names;
+mod parse;
+mod typed;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::identity::parse_timestamp;
+pub use typed::Condition;
+
 use crate::policy::value::{Fact, Sources, ValueType};
+
+/// The steps one condition may take; one that needs more is unknown.
+pub const MAX_STEPS: u32 = 10_000;
+
+/// The longest condition, in bytes.
+const MAX_TEXT: usize = 4096;
+
+/// Why a condition does not load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConditionError {
+    /// What is wrong.
+    pub message: String,
+    /// What was expected; empty where the message says it.
+    pub expected: String,
+}
+
+impl ConditionError {
+    fn new(message: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self { message: message.into(), expected: expected.into() }
+    }
+}
+
+/// Compiles a condition: parses it, resolves its names, and checks its types.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn compile(
+    text: &str,
+    declarations: &Declarations<'_>,
+) -> Result<Condition, Vec<ConditionError>> {
+    if text.len() > MAX_TEXT {
+        return Err(vec![ConditionError::new(
+            "the condition is too long",
+            format!("at most {MAX_TEXT} bytes"),
+        )]);
+    }
+    let tree = parse::parse(text).map_err(|error| vec![error])?;
+    check::check(text, &tree, declarations)
+}
 
 /// What the names in a condition may be.
 #[derive(Clone, Copy, Debug)]

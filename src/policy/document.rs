@@ -381,8 +381,6 @@ pub struct Rule {
     pub actions: Vec<Action>,
     /// The resource types, or `*` for all.
     pub resources: Vec<String>,
-    /// The actors it speaks of; left out, all.
-    pub actors: Option<Vec<String>>,
     /// The condition, in CEL.
     pub when: Option<String>,
     /// Who must say yes, on an allow.
@@ -424,6 +422,19 @@ pub enum Tier {
     Presence,
     /// Another person than the subject.
     SecondPerson,
+}
+
+impl Tier {
+    /// The word in policies, refusals and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Device => "device",
+            Self::Presence => "presence",
+            Self::SecondPerson => "second-person",
+        }
+    }
 }
 
 /// What happens where a person has to say yes.

@@ -1,6 +1,9 @@
 //! Strict JSON: one tree, no duplicate members, bounded depth, numbers kept exactly as written.
 
+pub(crate) mod jcs;
+
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// A JSON value read by `parse`. Members keep their order; no two have the same name.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +31,12 @@ pub struct JsonLimits {
     pub depth: usize,
     /// Values in all, members and elements counted.
     pub nodes: usize,
+}
+
+impl Default for JsonLimits {
+    fn default() -> Self {
+        Self { bytes: 262_144, depth: 32, nodes: 20_000 }
+    }
 }
 
 /// Why a text was refused.
@@ -63,6 +72,52 @@ impl Json {
             Self::Object(members) => Some(members),
             _ => None,
         }
+    }
+
+    /// A truth value.
+    #[must_use]
+    pub const fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A number that is an integer of 64 bits, written without fraction or exponent.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Number(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// A number as the nearest double; `None` where it overflows.
+    #[must_use]
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Number(text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
+            _ => None,
+        }
+    }
+
+    /// The value a JSON pointer names (RFC 6901); the empty pointer is the value itself.
+    #[must_use]
+    pub fn pointer(&self, pointer: &str) -> Option<&Self> {
+        let mut tokens = pointer.split('/');
+        // A pointer is empty or begins with `/`.
+        tokens.next().filter(|before| before.is_empty())?;
+        tokens.try_fold(self, |value, token| {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            match value {
+                Self::Object(_) => value.member(&token),
+                Self::Array(elements) => {
+                    let canonical = token == "0" || !token.starts_with(['0', '+']);
+                    elements.get(token.parse::<usize>().ok().filter(|_| canonical)?)
+                }
+                _ => None,
+            }
+        })
     }
 
     /// The member of an object with this name.
@@ -187,6 +242,7 @@ impl Reader<'_> {
     fn object(&mut self, depth: usize) -> Result<Json, JsonError> {
         self.at += 1;
         let mut members: Vec<(Box<str>, Json)> = Vec::new();
+        let mut seen = BTreeSet::new();
         self.space();
         if self.take(b'}') {
             return Ok(Json::Object(members));
@@ -201,7 +257,7 @@ impl Reader<'_> {
             if !self.take(b':') {
                 return Err(wrong("no colon"));
             }
-            if members.iter().any(|(member, _)| *member == name) {
+            if !seen.insert(name.clone()) {
                 return Err(wrong("a member twice"));
             }
             let value = self.value(depth)?;
@@ -212,6 +268,62 @@ impl Reader<'_> {
             }
             if !self.take(b',') {
                 return Err(wrong("no comma"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Result<Json, JsonError> {
+        parse(text.as_bytes(), JsonLimits { bytes: 4096, depth: 8, nodes: 64 })
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_refused() {
+        for text in [
+            "", " ", "{", "}", "[1,]", "{\"a\":1,}", "{\"a\":1 \"b\":2}", "nul", "True", "01", "1.", ".5", "+1",
+            "1e", "--1", "NaN", "\"\u{1}\"", "\"\\x\"", "\"\\ud800\"", "'a'", "{a:1}", "1 2", "{}{}", "\u{feff}{}",
+            "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "/*x*/1", "[[[[[[[[[1]]]]]]]]]",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_stay_as_they_were_written() {
+        let json = read("[1.0, 12345678901234567890, -0, 1e3]").unwrap();
+        let texts: Vec<_> = json.as_array().unwrap().iter().map(|n| match n {
+            Json::Number(text) => text.to_string(),
+            _ => String::new(),
+        }).collect();
+        assert_eq!(texts, ["1.0", "12345678901234567890", "-0", "1e3"]);
+        assert_eq!(json.pointer("/0").unwrap().as_i64(), None, "a fraction is no integer");
+    }
+
+    #[test]
+    fn pointers_follow_rfc_6901() {
+        let json = read("{\"a/b\":{\"~\":[10,20]}}").unwrap();
+        assert_eq!(json.pointer("/a~1b/~0/1").unwrap().as_i64(), Some(20));
+        for pointer in ["a", "/a~1b/~0/01", "/a~1b/~0/2", "/a~1b/~0/-", "/x", "/a~1b/~0/+1"] {
+            assert_eq!(json.pointer(pointer), None, "{pointer}");
+        }
+        assert_eq!(json.pointer(""), Some(&json));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes, JsonLimits::default());
+        }
+
+        #[test]
+        fn whatever_is_accepted_serde_json_accepts_too(text in "[\\[\\]{}:,\"a1\\\\ ue.0-]{0,24}") {
+            if read(&text).is_ok() {
+                prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
             }
         }
     }
