@@ -21,8 +21,18 @@ mod expand;
 /// One issuer of tokens, compiled.
 #[derive(Clone, Debug)]
 pub struct Issuer {
-    pub(super) index: u32,
-    pub(super) issuer: String,
+    /// Its place in the policy.
+    pub index: u32,
+    /// The exact `iss`.
+    pub issuer: String,
+    /// Issuers with one realm name the same people.
+    pub realm: String,
+    /// How far its clock may be off.
+    pub clock_skew: Span,
+    /// The longest `exp` - `iat` accepted.
+    pub max_lifetime: Span,
+    /// The keys that stand in the policy; `None` where they are fetched.
+    pub inline_keys: Option<Rc<KeySet>>,
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) token_types: Vec<String>,
     pub(super) require: Vec<Requirement>,
@@ -37,12 +47,6 @@ pub struct Issuer {
     pub(super) groups: ClaimRule,
     /// One for each of the policy's claims; `None` where this issuer does not declare it.
     pub(super) claims: Vec<Option<ClaimRule>>,
-    /// Claims that dynamic actors are recognised by.
-    pub(super) markers: Vec<String>,
-    realm: String,
-    clock_skew: Span,
-    max_lifetime: Span,
-    inline_keys: Rc<KeySet>,
     // For showing only.
     profile: document::Profile,
     claim_names: Vec<String>,
@@ -69,9 +73,14 @@ impl Issuer {
         let inline_keys = match &written.jwks {
             Jwks::Inline(set) => {
                 let pointer = format!("{pointer}/jwks/inline");
-                jwks::read_inline(set, &algorithms, &pointer, problems)
+                Some(Rc::new(jwks::read_inline(
+                    set,
+                    &algorithms,
+                    &pointer,
+                    problems,
+                )))
             }
-            Jwks::Remote { .. } => KeySet::default(),
+            Jwks::Remote { .. } => None,
         };
         let person = written.person.as_ref();
         let one_list = |list: &Option<Vec<Requirement>>, habit: Proof| match list {
@@ -101,8 +110,7 @@ impl Issuer {
             sender_constraint: written.sender_constraint,
             may_name_actors_of: written.may_name_actors_of.clone(),
             token_scopes: written.token_scopes,
-            inline_keys: Rc::new(inline_keys),
-            markers: Vec::new(),
+            inline_keys,
             audiences: written.audiences.clone(),
             audience_by_client: written.audience_by_client.clone(),
             scope_map: written.scope_map.clone(),
@@ -130,50 +138,6 @@ impl Issuer {
             profile: written.profile,
             algorithms,
         }
-    }
-
-    /// Its place in the policy.
-    #[must_use]
-    pub const fn index(&self) -> u32 {
-        self.index
-    }
-
-    /// The exact `iss`.
-    #[must_use]
-    pub fn issuer(&self) -> &str {
-        &self.issuer
-    }
-
-    /// Issuers with one realm name the same people.
-    #[must_use]
-    pub fn realm(&self) -> &str {
-        &self.realm
-    }
-
-    /// How far its clock may be off.
-    #[must_use]
-    pub const fn clock_skew(&self) -> Span {
-        self.clock_skew
-    }
-
-    /// The longest `exp` - `iat` accepted.
-    #[must_use]
-    pub const fn max_lifetime(&self) -> Span {
-        self.max_lifetime
-    }
-
-    /// The keys that stand in the policy; none where they are fetched.
-    #[must_use]
-    pub fn inline_keys(&self) -> Rc<KeySet> {
-        Rc::clone(&self.inline_keys)
-    }
-
-    /// Names the claims that dynamic actors of this issuer are recognised by; without it,
-    /// [`super::VerifiedToken::markers`] stays empty and none is recognised.
-    pub fn recognise_by(&mut self, claims: impl IntoIterator<Item = String>) {
-        self.markers.extend(claims);
-        self.markers.sort_unstable();
-        self.markers.dedup();
     }
 
     /// The scopes that `scope_map` gives, with the issuer's scope that each stands for. Whoever

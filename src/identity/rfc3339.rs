@@ -4,7 +4,7 @@ use crate::time::Timestamp;
 
 /// Reads `2026-11-24T13:15:00Z`, with an offset or a fraction too; milliseconds are kept. `None`
 /// for anything else, leap seconds included, for which the epoch has no number.
-pub(super) fn parse(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let mut rest = Rest(text);
     let year = rest.digits(4)?;
     rest.one_of("-")?;

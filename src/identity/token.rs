@@ -20,8 +20,8 @@ const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
 
 /// Reads the payload of a token whose signature is `issuer`'s.
 ///
-/// At most `max_chain` + 1 members of the `act` chain are kept: enough to see that there are too
-/// many.
+/// `markers` are the claims that dynamic actors are recognised by. At most `max_chain` + 1 members
+/// of the `act` chain are kept: enough to see that there are too many.
 ///
 /// # Errors
 /// [`Reason::MalformedToken`] where a registered claim is of a wrong type, and
@@ -29,8 +29,9 @@ const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
 pub(super) fn read(
     payload: &Json,
     issuer: &Issuer,
-    resolve: &Resolve<'_>,
     max_chain: usize,
+    markers: &[String],
+    resolve: &Resolve<'_>,
 ) -> Result<VerifiedToken, Reason> {
     let registered = Registered::read(payload)?;
     let client = client_id(payload)?;
@@ -54,7 +55,7 @@ pub(super) fn read(
         Some(rule) => rule.state(payload),
         None => super::ClaimState::Unknown,
     });
-    let marked = issuer.markers.iter().filter_map(|name| {
+    let marked = markers.iter().filter_map(|name| {
         find(payload, name)
             .and_then(text_of)
             .map(|text| (name.clone(), text.to_owned()))

@@ -149,8 +149,9 @@ impl SignatureCheck {
     }
 
     /// Reads what the token says. Only after its signature was found to be the key's: this does
-    /// not check it. `resolve` knows the types and tools of the policy; `max_chain` is the longest
-    /// chain of actors, and of a longer one, one member more is kept.
+    /// not check it. `max_chain` is the longest chain of actors, and of a longer one, one member
+    /// more is kept; `markers` are the claims that dynamic actors are recognised by; `resolve`
+    /// knows the types and tools of the policy.
     ///
     /// # Errors
     /// [`Reason::MalformedToken`] where a registered claim is of a wrong type,
@@ -159,14 +160,15 @@ impl SignatureCheck {
     pub fn accept(
         self,
         issuers: &[Issuer],
-        resolve: &Resolve<'_>,
         max_chain: usize,
+        markers: &[String],
+        resolve: &Resolve<'_>,
     ) -> Result<VerifiedToken, Reason> {
         let issuer = issuers
             .iter()
             .find(|issuer| issuer.index == self.issuer)
             .ok_or(Reason::UnknownIssuer)?;
-        token::read(&self.payload, issuer, resolve, max_chain)
+        token::read(&self.payload, issuer, max_chain, markers, resolve)
     }
 }
 

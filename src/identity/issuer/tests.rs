@@ -81,9 +81,9 @@ fn every_profile_loads_and_says_what_it_expects() {
                 .chain(&issuer.own.any_of)
                 .all(|list| !list.is_empty())
         );
-        assert_eq!(issuer.clock_skew(), Span::from_secs(30));
-        assert_eq!(issuer.realm(), "https://idp.example.com");
-        assert_eq!(issuer.inline_keys().keys.len(), 1);
+        assert_eq!(issuer.clock_skew, Span::from_secs(30));
+        assert_eq!(issuer.realm, "https://idp.example.com");
+        assert_eq!(issuer.inline_keys.as_ref().unwrap().keys.len(), 1);
         assert!(matches!(issuer.expanded(), Json::Object(_)));
     }
 }
@@ -112,11 +112,11 @@ fn what_is_written_overrides_the_profile() {
     let issuer = Issuer::compile(3, &written, "", &[], &mut problems);
     assert_eq!(problems, []);
     assert_eq!(
-        (issuer.index(), issuer.realm(), issuer.issuer()),
+        (issuer.index, issuer.realm.as_str(), issuer.issuer.as_str()),
         (3, "corp", "https://idp.example.com")
     );
-    assert_eq!(issuer.max_lifetime(), Span::from_secs(60));
-    assert_eq!(issuer.clock_skew(), Span::from_secs(0));
+    assert_eq!(issuer.max_lifetime, Span::from_secs(60));
+    assert_eq!(issuer.clock_skew, Span::from_secs(0));
     assert_eq!(issuer.token_types, ["at+jwt"]);
     assert_eq!((issuer.require.len(), issuer.user.any_of.len()), (1, 1));
     assert_eq!(
