@@ -502,3 +502,64 @@ fn keys_that_cannot_be_had_are_another_reason_than_keys_that_are_not_there() {
         Reason::UnknownKey
     );
 }
+
+#[test]
+fn hosts_get_what_they_verify_and_nothing_they_do_not() {
+    let begun = |algorithm: &str, key: &SigningKey| {
+        let world = World::one(written(Profile::Rfc9068, &[algorithm], &[key.jwk("k")]));
+        let header = json!({"alg": algorithm, "typ": "at+jwt", "kid": "k"});
+        let token = key.sign(&header, &payload());
+        let check = begin(&token, MAX, &world.issuers, &world.keys).unwrap();
+        assert!(token.as_bytes().starts_with(check.message()));
+        check
+    };
+    let rsa = begun("RS256", &rs256());
+    let host = rsa.for_host().unwrap();
+    let key: &[u8] = include_bytes!("../../../tests/keys/rsa-2048.spki.der");
+    assert_eq!(
+        (host.hash, host.key, host.signature.as_slice()),
+        ("sha256", key, rsa.signature())
+    );
+    for (check, hash, half) in [
+        (begun("ES256", &es256()), "sha256", 32),
+        (
+            begun("ES384", &SigningKey::es384_from_seed(&[7; 48]).unwrap()),
+            "sha384",
+            48,
+        ),
+    ] {
+        let host = check.for_host().unwrap();
+        assert_eq!(host.hash, hash);
+        // A sequence of two integers, each without its leading zeros but for a sign.
+        let body = host.signature.strip_prefix(&[0x30]).unwrap();
+        let (len, body) = body.split_first().unwrap();
+        assert_eq!(usize::from(*len), body.len());
+        let (r, rest) = integer(body);
+        let (s, rest) = integer(rest);
+        assert!(rest.is_empty());
+        let padded = |digits: &[u8]| [vec![0; half - digits.len()], digits.to_vec()].concat();
+        assert_eq!([padded(r), padded(s)].concat(), check.signature());
+    }
+    let none = begun("EdDSA", &ed25519());
+    assert!(none.for_host().is_none() && none.verify());
+}
+
+/// The digits of the first integer of some DER, and what follows.
+fn integer(der: &[u8]) -> (&[u8], &[u8]) {
+    assert_eq!(der[0], 2);
+    let (value, rest) = der[2..].split_at(usize::from(der[1]));
+    assert!(value[0] < 0x80, "never negative");
+    (value.strip_prefix(&[0]).unwrap_or(value), rest)
+}
+
+#[test]
+fn a_check_prints_no_token() {
+    let World { issuers, keys } = World::one(standard());
+    let token = sign(&payload());
+    let printed = format!("{:?}", begin(&token, MAX, &issuers, &keys).unwrap());
+    assert!(
+        token.split('.').all(|part| !printed.contains(part)),
+        "{printed}"
+    );
+    assert!(!printed.contains("alice"));
+}
