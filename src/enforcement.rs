@@ -87,7 +87,6 @@ struct Route {
     action: Action,
     id: String,
     raw_values: Vec<String>,
-    values: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -298,7 +297,6 @@ impl Enforcement {
             action,
             id: values.join("/"),
             raw_values: raw.into_iter().map(str::to_owned).collect(),
-            values,
         }))
     }
 

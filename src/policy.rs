@@ -9,6 +9,7 @@ pub(crate) mod compiled;
 pub mod condition;
 pub mod document;
 pub mod error;
+pub mod keys;
 pub mod node;
 pub mod read;
 pub(crate) mod routes;
@@ -82,6 +83,7 @@ impl Policy {
                 problems.extend(more.into_iter().filter(|problem| !repeats(problem)));
             }
         }
+        problems.retain(|problem| problem.severity == Severity::Error);
         Err(PolicyErrors(source.locate(problems)))
     }
 

@@ -3,15 +3,16 @@
 use super::cache::TokenCache;
 use super::keys::{self, Keys};
 use super::{Callout, CalloutReply};
-use crate::approval::SigningKey;
 use crate::decision::Reason;
-use crate::identity::{self, Issuer, SignatureCheck, VerifiedToken};
+use crate::identity::{self, Issuer, SignatureCheck, SigningKey, VerifiedToken};
 use crate::policy::compiled::ResourceEntry;
 use crate::policy::document::ActorSource;
 use crate::policy::error::{Located, PolicyErrors, Problem};
 use crate::policy::routes::Match;
 use crate::policy::{Loaded, Policy};
 use crate::time::{Span, Timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -50,7 +51,7 @@ impl Engine {
         let signing_key = match &policy.approvals.signing_key {
             None => None,
             Some(name) => {
-                let key = environment(name).as_deref().and_then(SigningKey::from_seed_base64url);
+                let key = environment(name).as_deref().and_then(seed_key);
                 if key.is_none() {
                     return Err(PolicyErrors(vec![Located {
                         file: policy.name.clone(),
@@ -121,10 +122,6 @@ impl Engine {
         self.signing_key.as_ref()
     }
 
-    pub(super) fn issuers(&self) -> &[Issuer] {
-        &self.issuers
-    }
-
     /// The resource a request would be for.
     pub(super) fn resource_for(&self, host: &str, path: &str, method: &str) -> Option<&ResourceEntry> {
         match self.policy.routes.find(host, path, method) {
@@ -154,13 +151,20 @@ impl Engine {
         let keys = self.keys.borrow();
         let max = usize::try_from(self.policy.limits.token).unwrap_or(usize::MAX);
         let check = identity::begin(token, max, &self.issuers, &keys.states)?;
-        let generation = keys.generation(check.issuer()).ok_or(Reason::IssuerUnavailable)?;
+        let generation = check.generation();
         Ok((check, generation))
     }
 
     /// What a token says, once its signature is known to be valid.
     pub(super) fn accept(&self, check: SignatureCheck) -> Result<VerifiedToken, Reason> {
         let depth = usize::try_from(self.policy.limits.actor_chain).unwrap_or(usize::MAX);
-        check.accept(&self.issuers, &|name| self.policy.target(name), depth)
+        let markers = self.policy.markers(check.issuer());
+        check.accept(&self.issuers, depth, markers, &|name| self.policy.target(name))
     }
+}
+
+/// An Ed25519 seed: 32 bytes in base64url without padding.
+fn seed_key(text: &str) -> Option<SigningKey> {
+    let seed = URL_SAFE_NO_PAD.decode(text.trim()).ok()?;
+    SigningKey::ed25519_from_seed(&seed.try_into().ok()?).ok()
 }

@@ -42,7 +42,7 @@ impl Keys {
         let mut keys = Self { states: Vec::new(), remotes: Vec::new(), generation: 1 };
         for (at, (issuer, jwks)) in issuers.iter().zip(written).enumerate() {
             keys.states.push(match jwks {
-                Jwks::Inline(_) => KeyState::Ready(issuer.inline_keys()),
+                Jwks::Inline(_) => issuer.inline_keys.clone().map_or(KeyState::Unavailable, KeyState::Ready),
                 Jwks::Remote { .. } => KeyState::Unavailable,
             });
             if let Jwks::Remote { cluster, url, refresh, keep_stale } = jwks {
@@ -130,7 +130,7 @@ impl Keys {
                     let set = KeySet { generation: self.generation, ..set };
                     *state = KeyState::Ready(Rc::new(set));
                 }
-                format!("keys of {}: {count} usable", issuer.issuer())
+                format!("keys of {}: {count} usable", issuer.issuer)
             }
             Err(why) => {
                 remote.next_fetch = now.plus(RETRY);
@@ -138,7 +138,7 @@ impl Keys {
                     Some(_) => "the last good ones stay",
                     None => "there are none",
                 };
-                format!("keys of {}: {why}; {left}", issuer.issuer())
+                format!("keys of {}: {why}; {left}", issuer.issuer)
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::asked::Asked;
 use super::engine::Engine;
 use super::{Reply, reply};
+use crate::approval::request::KEY_ID;
 use crate::policy::compiled::ResourceEntry;
 use crate::policy::document::Mode;
 use crate::request::host;
@@ -25,7 +26,7 @@ pub(super) fn answer(engine: &Engine, asked: &Asked) -> Option<Reply> {
         return None;
     }
     if asked.path == KEYS_PATH {
-        let keys: Vec<_> = engine.signing_key().map(|key| key.public_jwk()).into_iter().collect();
+        let keys: Vec<_> = engine.signing_key().map(|key| key.jwk(KEY_ID)).into_iter().collect();
         return Some(document(json!({ "keys": keys })));
     }
     let path = asked.path.strip_prefix(METADATA_PATH)?;

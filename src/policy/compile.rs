@@ -39,7 +39,6 @@ pub(crate) fn compile(
         mode: document.mode,
         actor_from: actor_from(document),
         issuers: terms,
-        claims,
         subjects,
         actors: agents.entries,
         names: agents.names,
@@ -146,9 +145,9 @@ fn issuers(
         let compiled = Issuer::compile(at, issuer, &pointer, claims, problems);
         terms.push(IssuerTerms {
             issuer: issuer.issuer.clone(),
-            realm: compiled.realm().to_owned(),
-            max_lifetime: compiled.max_lifetime(),
-            clock_skew: compiled.clock_skew(),
+            realm: compiled.realm.clone(),
+            max_lifetime: compiled.max_lifetime,
+            clock_skew: compiled.clock_skew,
             sender_required: issuer.sender_constraint == SenderConstraint::Required,
             token_scopes: issuer.token_scopes,
             may_name_actors_of: may_name,

@@ -20,8 +20,6 @@ pub struct Policy {
     pub(crate) mode: Mode,
     pub(crate) actor_from: Vec<ActorSource>,
     pub(crate) issuers: Vec<IssuerTerms>,
-    /// Claims conditions read as `subject.<name>`, over all issuers; sorted by name.
-    pub(crate) claims: Vec<(String, ValueType)>,
     pub(crate) subjects: Option<Vec<SubjectCeiling>>,
     pub(crate) actors: Vec<ActorEntry>,
     pub(crate) names: Vec<ActorNames>,
@@ -72,6 +70,8 @@ pub(crate) struct ActorNames {
     pub(crate) subs: BTreeMap<String, u32>,
     /// Actors registered dynamically: the claims that must all equal.
     pub(crate) dynamic: Vec<(u32, Vec<(String, String)>)>,
+    /// The names of those claims.
+    pub(crate) markers: Vec<String>,
 }
 
 /// One resource type.
@@ -160,6 +160,11 @@ impl Policy {
     pub(crate) fn rules_for(&self, resource: u32, action: Action) -> &[u32] {
         let at = (resource as usize).saturating_mul(4).saturating_add(action.index());
         self.index.get(at).map_or(&[], Vec::as_slice)
+    }
+
+    /// The claims by which an issuer's dynamically registered actors are recognised.
+    pub(crate) fn markers(&self, issuer: u32) -> &[String] {
+        self.names.get(issuer as usize).map_or(&[], |names| &names.markers)
     }
 
     /// What a scope string's target resolves to.

@@ -13,7 +13,8 @@ mod typed;
 #[cfg(test)]
 mod tests;
 
-pub use crate::identity::parse_timestamp;
+pub(crate) use crate::identity::parse_timestamp;
+pub(crate) use names::nearest;
 pub use typed::Condition;
 
 use crate::policy::value::{Fact, Sources, ValueType};

@@ -137,7 +137,7 @@ pub enum Jwks {
 
 impl Default for Jwks {
     fn default() -> Self {
-        Self::Inline(Json::Null)
+        Self::Inline(Json::Object(vec![("keys".into(), Json::Array(Vec::new()))]))
     }
 }
 

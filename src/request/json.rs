@@ -133,13 +133,69 @@ impl Json {
 /// # Errors
 /// The text is not JSON, or exceeds a limit.
 pub fn parse(text: &[u8], limits: JsonLimits) -> Result<Json, JsonError> {
+    parse_with(text, limits, &mut Plain).map_err(|(_, error)| error)
+}
+
+/// What a text is built into; the grammar is the same for all.
+pub(crate) trait Build {
+    /// A value of the tree.
+    type Value;
+    /// A value without parts, which begins at byte `at`.
+    fn scalar(&mut self, at: usize, scalar: Scalar<'_>) -> Self::Value;
+    /// An array.
+    fn array(&mut self, at: usize, elements: Vec<Self::Value>) -> Self::Value;
+    /// An object: each member's name with the byte it begins at. Names are distinct.
+    fn object(&mut self, at: usize, members: Vec<(usize, Box<str>, Self::Value)>) -> Self::Value;
+}
+
+/// A value without parts.
+pub(crate) enum Scalar<'a> {
+    Bool(bool),
+    Null,
+    Number(&'a str),
+    String(Box<str>),
+}
+
+/// Builds [`Json`].
+struct Plain;
+
+impl Build for Plain {
+    type Value = Json;
+
+    fn scalar(&mut self, _: usize, scalar: Scalar<'_>) -> Json {
+        match scalar {
+            Scalar::Bool(value) => Json::Bool(value),
+            Scalar::Null => Json::Null,
+            Scalar::Number(text) => Json::Number(text.into()),
+            Scalar::String(text) => Json::String(text),
+        }
+    }
+
+    fn array(&mut self, _: usize, elements: Vec<Json>) -> Json {
+        Json::Array(elements)
+    }
+
+    fn object(&mut self, _: usize, members: Vec<(usize, Box<str>, Json)>) -> Json {
+        Json::Object(members.into_iter().map(|(_, name, value)| (name, value)).collect())
+    }
+}
+
+/// As [`parse`], into any tree; an error comes with the byte it was found at.
+pub(crate) fn parse_with<B: Build>(
+    text: &[u8],
+    limits: JsonLimits,
+    build: &mut B,
+) -> Result<B::Value, (usize, JsonError)> {
     if text.len() > limits.bytes {
-        return Err(wrong("too long"));
+        return Err((0, wrong("too long")));
     }
     let mut reader = Reader { text, at: 0, nodes: limits.nodes };
-    let json = reader.value(limits.depth)?;
+    let value = reader.value(limits.depth, build).map_err(|error| (reader.at, error))?;
     reader.space();
-    if reader.peek().is_some() { Err(wrong("more after the value")) } else { Ok(json) }
+    match reader.peek() {
+        Some(_) => Err((reader.at, wrong("more after the value"))),
+        None => Ok(value),
+    }
 }
 
 struct Reader<'a> {
@@ -152,7 +208,7 @@ fn wrong(what: &'static str) -> JsonError {
     JsonError { what: Cow::Borrowed(what) }
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -169,22 +225,25 @@ impl Reader<'_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Json, JsonError> {
+    fn value<B: Build>(&mut self, depth: usize, build: &mut B) -> Result<B::Value, JsonError> {
         self.nodes = self.nodes.checked_sub(1).ok_or_else(|| wrong("too many values"))?;
         self.space();
-        match self.peek() {
-            Some(b'"') => self.string().map(Json::String),
-            Some(b'{') => self.object(depth.checked_sub(1).ok_or_else(|| wrong("too deep"))?),
-            Some(b'[') => self.array(depth.checked_sub(1).ok_or_else(|| wrong("too deep"))?),
-            Some(b't') => self.word("true", Json::Bool(true)),
-            Some(b'f') => self.word("false", Json::Bool(false)),
-            Some(b'n') => self.word("null", Json::Null),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            _ => Err(wrong("no value")),
-        }
+        let at = self.at;
+        let deeper = || depth.checked_sub(1).ok_or_else(|| wrong("too deep"));
+        let scalar = match self.peek() {
+            Some(b'{') => return self.object(deeper()?, build),
+            Some(b'[') => return self.array(deeper()?, build),
+            Some(b'"') => Scalar::String(self.string()?),
+            Some(b't') => self.word("true", Scalar::Bool(true))?,
+            Some(b'f') => self.word("false", Scalar::Bool(false))?,
+            Some(b'n') => self.word("null", Scalar::Null)?,
+            Some(b'-' | b'0'..=b'9') => Scalar::Number(self.number()?),
+            _ => return Err(wrong("no value")),
+        };
+        Ok(build.scalar(at, scalar))
     }
 
-    fn word(&mut self, word: &str, value: Json) -> Result<Json, JsonError> {
+    fn word(&mut self, word: &str, value: Scalar<'a>) -> Result<Scalar<'a>, JsonError> {
         if self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
             self.at += word.len();
             Ok(value)
@@ -193,15 +252,14 @@ impl Reader<'_> {
         }
     }
 
-    fn number(&mut self) -> Result<Json, JsonError> {
+    fn number(&mut self) -> Result<&'a str, JsonError> {
         let from = self.at;
         while matches!(self.peek(), Some(b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')) {
             self.at += 1;
         }
         let text = self.text.get(from..self.at).unwrap_or_default();
         serde_json::from_slice::<serde_json::Number>(text).map_err(|_| wrong("bad number"))?;
-        let text = std::str::from_utf8(text).map_err(|_| wrong("bad number"))?;
-        Ok(Json::Number(text.into()))
+        std::str::from_utf8(text).map_err(|_| wrong("bad number"))
     }
 
     fn string(&mut self) -> Result<Box<str>, JsonError> {
@@ -220,18 +278,19 @@ impl Reader<'_> {
             .map_err(|_| wrong("bad string"))
     }
 
-    fn array(&mut self, depth: usize) -> Result<Json, JsonError> {
+    fn array<B: Build>(&mut self, depth: usize, build: &mut B) -> Result<B::Value, JsonError> {
+        let from = self.at;
         self.at += 1;
         let mut elements = Vec::new();
         self.space();
         if self.take(b']') {
-            return Ok(Json::Array(elements));
+            return Ok(build.array(from, elements));
         }
         loop {
-            elements.push(self.value(depth)?);
+            elements.push(self.value(depth, build)?);
             self.space();
             if self.take(b']') {
-                return Ok(Json::Array(elements));
+                return Ok(build.array(from, elements));
             }
             if !self.take(b',') {
                 return Err(wrong("no comma"));
@@ -239,32 +298,35 @@ impl Reader<'_> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Json, JsonError> {
+    fn object<B: Build>(&mut self, depth: usize, build: &mut B) -> Result<B::Value, JsonError> {
+        let from = self.at;
         self.at += 1;
-        let mut members: Vec<(Box<str>, Json)> = Vec::new();
+        let mut members: Vec<(usize, Box<str>, B::Value)> = Vec::new();
         let mut seen = BTreeSet::new();
         self.space();
         if self.take(b'}') {
-            return Ok(Json::Object(members));
+            return Ok(build.object(from, members));
         }
         loop {
             self.space();
+            let at = self.at;
             if self.peek() != Some(b'"') {
                 return Err(wrong("no member name"));
             }
             let name = self.string()?;
+            if !seen.insert(name.clone()) {
+                self.at = at;
+                return Err(wrong("a member twice"));
+            }
             self.space();
             if !self.take(b':') {
                 return Err(wrong("no colon"));
             }
-            if !seen.insert(name.clone()) {
-                return Err(wrong("a member twice"));
-            }
-            let value = self.value(depth)?;
-            members.push((name, value));
+            let value = self.value(depth, build)?;
+            members.push((at, name, value));
             self.space();
             if self.take(b'}') {
-                return Ok(Json::Object(members));
+                return Ok(build.object(from, members));
             }
             if !self.take(b',') {
                 return Err(wrong("no comma"));

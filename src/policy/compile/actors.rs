@@ -82,6 +82,9 @@ impl Agents {
         if matches.dynamic {
             let claims = matches.claim.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
             names.dynamic.push((number, claims));
+            names.markers.extend(matches.claim.keys().cloned());
+            names.markers.sort_unstable();
+            names.markers.dedup();
         }
     }
 

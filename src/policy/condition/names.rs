@@ -73,19 +73,24 @@ pub(super) fn unknown(
     known: &[&str],
     full: impl Fn(&str) -> String,
 ) -> ConditionError {
-    let near = known
-        .iter()
-        .map(|name| (distance(short, name), *name))
-        .min()
-        .filter(|(distance, name)| *distance <= 2 && *distance < name.len());
-    let expected = match near {
-        Some((_, name)) => format!("did you mean `{}`?", full(name)),
+    let expected = match nearest(short, known) {
+        Some(name) => format!("did you mean `{}`?", full(name)),
         None => {
             let names: Vec<String> = known.iter().map(|name| format!("`{}`", full(name))).collect();
             format!("one of {}", names.join(", "))
         }
     };
     ConditionError::new(format!("`{written}` is not declared"), expected)
+}
+
+/// The name that was meant, perhaps.
+pub(crate) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|name| (distance(written, name), *name))
+        .min()
+        .filter(|(distance, name)| *distance <= 2 && *distance < name.len())
+        .map(|(_, name)| name)
 }
 
 /// Levenshtein's distance, of names short enough to be worth comparing.
