@@ -134,32 +134,28 @@ fn test(requirement: &Requirement) -> Json {
             prefix,
             suffix,
         } => {
-            members.extend(comparison("equals_claim", claim, prefix, suffix));
+            members.push(("equals_claim", other_claim(claim, prefix, suffix)));
         }
         RequirementTest::DiffersFromClaim {
             claim,
             prefix,
             suffix,
         } => {
-            members.extend(comparison("differs_from_claim", claim, prefix, suffix));
+            members.push(("differs_from_claim", other_claim(claim, prefix, suffix)));
         }
         RequirementTest::Present(present) => members.push(("present", Json::Bool(*present))),
     }
     object(members)
 }
 
-fn comparison<'a>(
-    name: &'a str,
-    claim: &str,
-    prefix: &str,
-    suffix: &str,
-) -> impl Iterator<Item = (&'a str, Json)> {
-    let affixes = [("prefix", prefix), ("suffix", suffix)];
-    let affixes = affixes.map(|(name, affix)| (!affix.is_empty()).then(|| (name, text(affix))));
-    [Some((name, text(claim)))]
-        .into_iter()
-        .chain(affixes)
-        .flatten()
+/// Another claim, with what is put around its text where something is.
+fn other_claim(claim: &str, prefix: &str, suffix: &str) -> Json {
+    if prefix.is_empty() && suffix.is_empty() {
+        return text(claim);
+    }
+    let members = [("claim", claim), ("prefix", prefix), ("suffix", suffix)];
+    let said = members.into_iter().filter(|(_, value)| !value.is_empty());
+    object(said.map(|(name, value)| (name, text(value))).collect())
 }
 
 const fn profile_name(profile: document::Profile) -> &'static str {
