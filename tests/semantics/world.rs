@@ -414,6 +414,8 @@ pub struct Ask {
     pub approval: Tier,
     pub grant: Option<WorldGrant>,
     pub host_tags: bool,
+    /// For the naive evaluator: count every pending fact that a condition mentions as worth asking.
+    pub lax: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -475,6 +477,7 @@ impl Ask {
                 ends_in: dice.pick(&[-1, 0, 60]),
             }),
             host_tags: dice.chance(70),
+            lax: false,
         }
     }
 

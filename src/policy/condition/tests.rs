@@ -138,7 +138,7 @@ fn operators_in_three_values() {
 fn what_could_still_tell_is_named() {
     for (condition, lookup) in [
         ("resource.tenant == \"a\"", true),
-        ("resource.tenant == subject.tenant", true),
+        ("resource.tenant == subject.tenant", false),
         ("subject.tenant == \"a\"", false),
         ("resource.tenant == \"a\" && subject.tenant == \"a\"", true),
         ("resource.tenant in [\"a\"]", true),
