@@ -25,10 +25,7 @@ pub(crate) struct Filter {
 impl Filter {
     /// Without a worker, no policy is in force and every request is refused.
     pub(crate) const fn new(worker: Option<Rc<Worker>>) -> Self {
-        Self {
-            worker,
-            exchange: None,
-        }
+        Self { worker, exchange: None }
     }
 }
 
@@ -49,15 +46,11 @@ impl HostContext for Filter {
 impl HttpContext for Filter {
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> FilterAction {
         match (&self.worker, &self.exchange) {
-            (Some(worker), None) => self
-                .exchange
-                .insert(Exchange::new(Rc::clone(worker)))
-                .on_request_headers(end),
+            (Some(worker), None) => {
+                self.exchange.insert(Exchange::new(Rc::clone(worker))).on_request_headers(end)
+            }
             _ => {
-                host::log(
-                    LogLevel::Error,
-                    "ambit: a request without a policy, or told twice",
-                );
+                host::log(LogLevel::Error, "ambit: a request without a policy, or told twice");
                 exchange::refuse();
                 FilterAction::Pause
             }
@@ -114,10 +107,7 @@ mod tests {
     #[test]
     fn without_a_policy_and_without_a_host_nothing_is_let_go() {
         let mut filter = Filter::new(None);
-        assert_eq!(
-            filter.on_http_request_headers(3, false),
-            FilterAction::Pause
-        );
+        assert_eq!(filter.on_http_request_headers(3, false), FilterAction::Pause);
         assert_eq!(filter.on_http_request_body(7, true), FilterAction::Pause);
         assert_eq!(filter.on_http_request_trailers(1), FilterAction::Pause);
     }

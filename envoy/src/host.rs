@@ -42,13 +42,7 @@ impl HostError {
 
     /// Whether the host does not have what was asked for, now or ever.
     pub(crate) const fn is_absence(&self) -> bool {
-        matches!(
-            self,
-            Self::Status {
-                status: Self::NOT_FOUND | Self::INTERNAL_FAILURE,
-                ..
-            }
-        )
+        matches!(self, Self::Status { status: Self::NOT_FOUND | Self::INTERNAL_FAILURE, .. })
     }
 }
 
@@ -132,10 +126,7 @@ pub(crate) fn remove_request_trailers(prefix: &[u8]) -> Result<(), HostError> {
     const MAP: u32 = MapType::HttpRequestTrailers as u32;
     let bytes = abi::header_map_pairs(MAP)?;
     for (name, _) in decoded(&bytes)? {
-        if name
-            .get(..prefix.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-        {
+        if name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)) {
             abi::remove_header_map_value(MAP, name)?;
         }
     }
@@ -145,12 +136,7 @@ pub(crate) fn remove_request_trailers(prefix: &[u8]) -> Result<(), HostError> {
 /// Answers in the upstream's place. Envoy sends it once this callback has returned.
 pub(crate) fn reply(reply: &Reply) -> Result<(), HostError> {
     let headers = pairs::encode(&reply.headers);
-    abi::send_local_response(
-        u32::from(reply.status),
-        &reply.details,
-        &headers,
-        &reply.body,
-    )
+    abi::send_local_response(u32::from(reply.status), &reply.details, &headers, &reply.body)
 }
 
 /// Resets the exchange: the last resort where no answer can be given.
@@ -161,19 +147,14 @@ pub(crate) fn close() -> Result<(), HostError> {
 /// The host's clock.
 pub(crate) fn now() -> Result<Timestamp, HostError> {
     let millis = abi::current_time_nanoseconds()? / 1_000_000;
-    Ok(Timestamp::from_millis(
-        i64::try_from(millis).unwrap_or(i64::MAX),
-    ))
+    Ok(Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
 }
 
 /// A property of the request or its connection; `None` where the host has none.
 pub(crate) fn property(path: &[&str]) -> Result<Option<Vec<u8>>, HostError> {
     match abi::property(path.join("\0").as_bytes()) {
         Ok(value) => Ok(Some(value)),
-        Err(HostError::Status {
-            status: HostError::NOT_FOUND,
-            ..
-        }) => Ok(None),
+        Err(HostError::Status { status: HostError::NOT_FOUND, .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -218,14 +199,8 @@ pub(crate) fn log(level: LogLevel, message: &str) {
 /// is known to reach one; a trap that nobody can find would be worse.
 pub(crate) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        log(
-            LogLevel::Critical,
-            &format!("ambit: internal error at {place}; please report it"),
-        );
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        log(LogLevel::Critical, &format!("ambit: internal error at {place}; please report it"));
     }));
 }
 
@@ -243,14 +218,10 @@ pub(crate) fn dispatch(callout: &Callout) -> Result<u32, HostError> {
         ("accept", "application/json"),
     ];
     // To Envoy a timeout of 0 is none at all.
-    let timeout = u64::try_from(callout.timeout.millis())
-        .unwrap_or(0)
-        .clamp(1, 600_000);
+    let timeout = u64::try_from(callout.timeout.millis()).unwrap_or(0).clamp(1, 600_000);
     let timeout = std::time::Duration::from_millis(timeout);
-    send(&callout.cluster, headers, timeout).map_err(|status| HostError::Status {
-        call: "proxy_http_call",
-        status,
-    })
+    send(&callout.cluster, headers, timeout)
+        .map_err(|status| HostError::Status { call: "proxy_http_call", status })
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -285,26 +256,17 @@ impl Answer {
         let read = || {
             let headers = abi::header_map_pairs(MapType::HttpCallResponseHeaders as u32)?;
             let status = status(&decoded(&headers)?);
-            Ok(Self {
-                status,
-                body: buffer_whole(BufferType::HttpCallResponseBody, body_size)?,
-            })
+            Ok(Self { status, body: buffer_whole(BufferType::HttpCallResponseBody, body_size)? })
         };
         read().unwrap_or_else(|error: HostError| {
-            log(
-                LogLevel::Error,
-                &format!("ambit: reading an answer: {error}"),
-            );
+            log(LogLevel::Error, &format!("ambit: reading an answer: {error}"));
             Self::default()
         })
     }
 
     /// For the enforcement.
     pub(crate) fn told(&self) -> CalloutReply<'_> {
-        CalloutReply {
-            status: self.status,
-            body: &self.body,
-        }
+        CalloutReply { status: self.status, body: &self.body }
     }
 
     /// Whether it came and says success.

@@ -63,9 +63,9 @@ pub(super) fn needed(
             continue;
         }
         let Some(path) = fill(&lookup.path, variables, raw_values) else { continue };
-        let same = asked.iter_mut().find(|(callout, _)| {
-            callout.cluster == lookup.cluster && callout.path == path
-        });
+        let same = asked
+            .iter_mut()
+            .find(|(callout, _)| callout.cluster == lookup.cluster && callout.path == path);
         if let Some((_, places)) = same {
             places.push(at);
             continue;
@@ -135,8 +135,8 @@ pub(super) fn from_response(
 ) {
     for (entry, state) in resource.attributes.iter().zip(states) {
         if let CompiledSource::Response(pointer) = &entry.from {
-            *state = body
-                .map_or(AttributeState::Unknown, |body| tell(body, pointer, &entry.value_type));
+            *state =
+                body.map_or(AttributeState::Unknown, |body| tell(body, pointer, &entry.value_type));
         }
     }
 }

@@ -93,7 +93,11 @@ fn write_section(section: &'static Section, text: &mut String, seen: &mut Vec<&'
     seen.push(section);
     let title = if section.path.is_empty() { "The policy" } else { section.path };
     // Writing to a string cannot fail.
-    let _ = write!(text, "\n## {title}\n{}\n\n| key | value | default | meaning |\n|---|---|---|---|\n", section.doc);
+    let _ = write!(
+        text,
+        "\n## {title}\n{}\n\n| key | value | default | meaning |\n|---|---|---|---|\n",
+        section.doc
+    );
     for key in section.keys {
         let default = key.default.unwrap_or("**required**");
         let _ = writeln!(

@@ -7,9 +7,7 @@ mod world;
 use ambit::decision::{Decision, Effect, Reason};
 use ambit::policy::Policy;
 use ambit::policy::document::{Effect as RuleEffect, Tier};
-use ambit::request::{
-    AccessRequest, Action, Credential, HostAbilities, HttpFacts, Mapped,
-};
+use ambit::request::{AccessRequest, Action, Credential, HostAbilities, HttpFacts, Mapped};
 use ambit::{Span, Timestamp, decide};
 use naive::Says;
 use std::collections::BTreeMap;
@@ -147,18 +145,19 @@ fn rule_2_identity_comes_first() {
         elsewhere.token.as_mut().unwrap().act.clear();
         let named_there = world.actors.iter().any(|actor| {
             actor.issuer == 1 - token.issuer
-                && token.client.is_some_and(|id| {
-                    id.is_ok_and(|id| actor.client_ids.contains(&id))
-                })
+                && token.client.is_some_and(|id| id.is_ok_and(|id| actor.client_ids.contains(&id)))
         });
         if !named_there && ask.peer.is_empty() && token.client.is_some() {
             assert!(!allowed(policy, &elsewhere), "{ask:#?}\n{world:#?}");
         }
         // Proof of a user for a delegated actor, and of none for an independent one.
-        for other in [ambit::identity::Principal::Unclear, match token.principal {
-            ambit::identity::Principal::Own => ambit::identity::Principal::User,
-            _ => ambit::identity::Principal::Own,
-        }] {
+        for other in [
+            ambit::identity::Principal::Unclear,
+            match token.principal {
+                ambit::identity::Principal::Own => ambit::identity::Principal::User,
+                _ => ambit::identity::Principal::Own,
+            },
+        ] {
             let mut swapped = ask.clone();
             swapped.token.as_mut().unwrap().principal = other;
             assert!(!allowed(policy, &swapped), "{swapped:#?}\n{world:#?}");
@@ -203,7 +202,8 @@ fn rule_3_rights_are_an_intersection() {
 #[test]
 fn rule_4_read_only_is_the_default() {
     try_all(41, |_, world, policy, ask| {
-        let Some((resource, action)) = ask.mapped.filter(|(_, action)| *action != Action::Read) else {
+        let Some((resource, action)) = ask.mapped.filter(|(_, action)| *action != Action::Read)
+        else {
             return;
         };
         let mut unapproved = ask.clone();

@@ -98,11 +98,7 @@ impl Exchange {
             this.request.arrived(0, end)?;
             let peer = this.peer()?;
             let headers = host::decoded(&this.headers)?;
-            let event = Event::RequestHeaders {
-                headers: &headers,
-                peer: &peer,
-                end,
-            };
+            let event = Event::RequestHeaders { headers: &headers, peer: &peer, end };
             Ok(Some(this.enforcement.on(this.now, event)))
         })
     }
@@ -157,10 +153,7 @@ impl Exchange {
                 this.response.arrived(0, end)?;
                 let bytes = Half::Response.headers()?;
                 let headers = host::decoded(&bytes)?;
-                let event = Event::ResponseHeaders {
-                    headers: &headers,
-                    end,
-                };
+                let event = Event::ResponseHeaders { headers: &headers, end };
                 Ok(Some(this.enforcement.on(this.now, event)))
             }),
             // Nothing was sent, so this is Envoy's own answer (a body too large, a timeout), and
@@ -184,10 +177,7 @@ impl Exchange {
         };
         let answer = Answer::read(headers, body_size);
         let action = self.callback(|this| {
-            let event = Event::CalloutReply {
-                callout,
-                reply: answer.told(),
-            };
+            let event = Event::CalloutReply { callout, reply: answer.told() };
             Ok(Some(this.enforcement.on(this.now, event)))
         });
         // This callback has no answer that could let go what an earlier one held.
@@ -279,9 +269,7 @@ impl Exchange {
             }
             Step::CheckSignature(check) => {
                 let verdict = self.worker.signatures.check(&check);
-                Ok(Taken::Next(
-                    self.enforcement.on_signature(self.now, *check, verdict),
-                ))
+                Ok(Taken::Next(self.enforcement.on_signature(self.now, *check, verdict)))
             }
             Step::Forward(permit, edits) => self.forward(&permit, &edits),
             Step::ForwardHeld(permit, edits) => self.forward_held(&permit, &edits),
@@ -303,14 +291,8 @@ impl Exchange {
     /// What can be told without waiting: callouts that failed, and bodies that have arrived.
     fn tell_more(&mut self) -> Result<Option<Step>, HostError> {
         if let Some(callout) = self.lost.pop() {
-            let reply = CalloutReply {
-                status: None,
-                body: &[],
-            };
-            return Ok(Some(
-                self.enforcement
-                    .on(self.now, Event::CalloutReply { callout, reply }),
-            ));
+            let reply = CalloutReply { status: None, body: &[] };
+            return Ok(Some(self.enforcement.on(self.now, Event::CalloutReply { callout, reply })));
         }
         let (half, untold) = match self.phase {
             Phase::Deciding => (Half::Request, self.request.untold()),
@@ -376,9 +358,7 @@ impl Exchange {
 
     fn pass_response(&mut self) -> Result<Taken, HostError> {
         if !matches!(self.phase, Phase::Sent | Phase::Holding) {
-            return Err(HostError::OutOfStep(
-                "a response would pass that is not held",
-            ));
+            return Err(HostError::OutOfStep("a response would pass that is not held"));
         }
         self.phase = Phase::Passed;
         self.sent_to_client(self.response.size());
@@ -386,10 +366,7 @@ impl Exchange {
     }
 
     fn reply(&mut self, reply: &Reply) -> Result<Taken, HostError> {
-        if matches!(
-            self.phase,
-            Phase::Passed | Phase::Answered | Phase::Replaced
-        ) {
+        if matches!(self.phase, Phase::Passed | Phase::Answered | Phase::Replaced) {
             return Err(HostError::OutOfStep("a request would be answered twice"));
         }
         host::reply(reply)?;

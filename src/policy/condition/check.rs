@@ -137,10 +137,8 @@ impl Checker<'_> {
         };
         if ordered && !(has_order(&left) && has_order(&right)) {
             let odd = if has_order(&left) { right } else { left };
-            return self.wrong(
-                format!("{} has no order", odd.name()),
-                "numbers, strings or timestamps",
-            );
+            return self
+                .wrong(format!("{} has no order", odd.name()), "numbers, strings or timestamps");
         }
         if !left.fits(&right) {
             return self.wrong(
@@ -247,7 +245,8 @@ impl Checker<'_> {
                         "RFC 3339, such as `2027-01-15T08:00:00Z`",
                     ),
                 },
-                _ => self.wrong("`timestamp` is asked of something else than text", "a string literal"),
+                _ => self
+                    .wrong("`timestamp` is asked of something else than text", "a string literal"),
             },
             Tree::List(elements) => self.list(elements),
             Tree::Name(name) => self.name(name),

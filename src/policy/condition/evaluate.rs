@@ -51,9 +51,7 @@ const fn unknown(waits_for: Sources) -> Verdict {
 /// Both, where one false settles it (`decisive` false), or either, where one true does.
 fn join(a: Verdict, b: Verdict, decisive: Truth) -> Verdict {
     match (a.truth, b.truth) {
-        (truth, _) | (_, truth) if truth == decisive => {
-            Verdict { truth, waits_for: Sources::NONE }
-        }
+        (truth, _) | (_, truth) if truth == decisive => Verdict { truth, waits_for: Sources::NONE },
         (Truth::Unknown, Truth::Unknown) => unknown(a.waits_for.union(b.waits_for)),
         (Truth::Unknown, _) => a,
         _ => b,
@@ -117,9 +115,12 @@ impl<'f, F: Facts> Evaluation<'f, '_, F> {
             Test::In(item, list) => {
                 let item = self.term(item, scope);
                 let list = self.term(list, scope);
-                self.quantify(list, false, |evaluation, element| {
-                    evaluation.compare(Comparison::Equal, item, element)
-                }, scope)
+                self.quantify(
+                    list,
+                    false,
+                    |evaluation, element| evaluation.compare(Comparison::Equal, item, element),
+                    scope,
+                )
             }
             Test::InStrings(item, texts) => match scalar(self.term(item, scope)) {
                 Found::Value(ValueRef::String(text)) => {
@@ -130,10 +131,15 @@ impl<'f, F: Facts> Evaluation<'f, '_, F> {
             },
             Test::Quantified { every, list, body } => {
                 let list = self.term(list, scope);
-                self.quantify(list, *every, |evaluation, value| {
-                    let inner = Scope { value, outer: scope };
-                    evaluation.test(body, Some(&inner))
-                }, scope)
+                self.quantify(
+                    list,
+                    *every,
+                    |evaluation, value| {
+                        let inner = Scope { value, outer: scope };
+                        evaluation.test(body, Some(&inner))
+                    },
+                    scope,
+                )
             }
             Test::Term(term) => match scalar(self.term(term, scope)) {
                 Found::Value(ValueRef::Bool(value)) => settled(value),
@@ -227,9 +233,9 @@ impl<'f, F: Facts> Evaluation<'f, '_, F> {
                 at.map_or(Found::Unknown(Sources::NONE), |scope| scope.value)
             }
             Term::Member(inner, name) => match self.term(inner, scope) {
-                Found::Value(ValueRef::Dyn(object @ Json::Object(_))) => {
-                    object.member(name).map_or(Found::Absent, |json| Found::Value(ValueRef::Dyn(json)))
-                }
+                Found::Value(ValueRef::Dyn(object @ Json::Object(_))) => object
+                    .member(name)
+                    .map_or(Found::Absent, |json| Found::Value(ValueRef::Dyn(json))),
                 Found::Unknown(waits) => Found::Unknown(waits),
                 Found::Absent => Found::Absent,
                 _ => Found::Unknown(Sources::NONE),
@@ -397,7 +403,10 @@ fn int_to_double(a: i64, b: f64) -> Option<Ordering> {
     if b < -TWO_63 {
         return Some(Ordering::Greater);
     }
-    #[expect(clippy::cast_possible_truncation, reason = "in range, and the fraction is compared apart")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "in range, and the fraction is compared apart"
+    )]
     let whole = b.trunc() as i64;
     Some(a.cmp(&whole).then_with(|| 0.0_f64.partial_cmp(&b.fract()).unwrap_or(Ordering::Equal)))
 }

@@ -29,9 +29,10 @@ pub(super) fn field(
             ("path", Slot::RequestPath, ValueType::String),
             ("time", Slot::RequestTime, ValueType::Timestamp),
         ],
-        "resource" => {
-            &[("id", Slot::ResourceId, ValueType::String), ("type", Slot::ResourceType, ValueType::String)]
-        }
+        "resource" => &[
+            ("id", Slot::ResourceId, ValueType::String),
+            ("type", Slot::ResourceType, ValueType::String),
+        ],
         "subject" => &[
             ("groups", Slot::SubjectGroups, strings()),
             ("id", Slot::SubjectId, ValueType::String),

@@ -29,7 +29,12 @@ pub(super) enum Tree {
     Not(Box<Self>),
     Null,
     Or(Box<Self>, Box<Self>),
-    Quantified { every: bool, list: Box<Self>, variable: String, body: Box<Self> },
+    Quantified {
+        every: bool,
+        list: Box<Self>,
+        variable: String,
+        body: Box<Self>,
+    },
     Select(Box<Self>, String),
     String(String),
     Timestamp(Box<Self>),
@@ -135,8 +140,7 @@ fn quantified(loop_: &ComprehensionExpr, depth: u16) -> Result<Tree, ConditionEr
         Expr::Literal(LiteralValue::Boolean(value)) => *value.inner(),
         _ => return Err(unsupported()),
     };
-    let is_result =
-        |expr: &Expr| matches!(expr, Expr::Ident(name) if *name == loop_.accu_var);
+    let is_result = |expr: &Expr| matches!(expr, Expr::Ident(name) if *name == loop_.accu_var);
     let Expr::Call(step) = &loop_.loop_step.expr else { return Err(unsupported()) };
     let wanted = if begins { operators::LOGICAL_AND } else { operators::LOGICAL_OR };
     let [result, body] = step.args.as_slice() else { return Err(unsupported()) };

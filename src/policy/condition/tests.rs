@@ -64,7 +64,10 @@ fn facts() -> Known {
         (Slot::Action, text("read")),
         (Slot::Args, Held::Value(Value::Dyn(args))),
         (Slot::RequestTime, Held::Value(Value::Timestamp(Timestamp::from_secs(1_800_000_000)))),
-        (Slot::ResourceAttribute(0), Held::Value(Value::Timestamp(Timestamp::from_secs(1_700_000_000)))),
+        (
+            Slot::ResourceAttribute(0),
+            Held::Value(Value::Timestamp(Timestamp::from_secs(1_700_000_000))),
+        ),
         (Slot::ResourceAttribute(1), strings(&["legal-hold", "x"])),
         (Slot::ResourceAttribute(2), Held::Value(Value::Bool(true))),
         (Slot::ResourceAttribute(3), Held::Value(Value::Double(2.5))),
@@ -110,7 +113,10 @@ fn operators_in_three_values() {
         ("[].all(x, x == 1)", Truth::True),
         ("resource.labels.exists(l, l == subject.tenant)", Truth::Unknown),
         ("subject.groups.exists(g, resource.labels.exists(l, l == g))", Truth::False),
-        ("subject.id.startsWith(\"al\") && subject.id.endsWith(\"ce\") && subject.id.contains(\"lic\")", Truth::True),
+        (
+            "subject.id.startsWith(\"al\") && subject.id.endsWith(\"ce\") && subject.id.contains(\"lic\")",
+            Truth::True,
+        ),
         ("has(subject.age)", Truth::True),
         ("has(subject.tenant)", Truth::Unknown),
         ("has(args.note) && !has(args.nothing)", Truth::True),
@@ -145,7 +151,11 @@ fn what_could_still_tell_is_named() {
         ("has(resource.tenant)", true),
     ] {
         let verdict = judge(condition);
-        assert_eq!((verdict.truth, verdict.waits_for.lookup), (Truth::Unknown, lookup), "{condition}");
+        assert_eq!(
+            (verdict.truth, verdict.waits_for.lookup),
+            (Truth::Unknown, lookup),
+            "{condition}"
+        );
     }
     assert!(judge("resource.tenant == \"a\" && false").waits_for.is_empty());
 }
@@ -153,8 +163,14 @@ fn what_could_still_tell_is_named() {
 #[test]
 fn mistakes_are_told_with_what_was_expected() {
     for (condition, message) in [
-        ("subject.tennant == \"a\"", "`subject.tennant` is not declared; did you mean `subject.tenant`?"),
-        ("user.id == \"a\"", "`user` is not declared; one of `action`, `actor`, `args`, `request`, `resource`, `subject`"),
+        (
+            "subject.tennant == \"a\"",
+            "`subject.tennant` is not declared; did you mean `subject.tenant`?",
+        ),
+        (
+            "user.id == \"a\"",
+            "`user` is not declared; one of `action`, `actor`, `args`, `request`, `resource`, `subject`",
+        ),
         ("subject.id == 1", "`string` and `int` can never be compared; two of one type"),
         ("subject.id", "this is `string` and not a truth value; a `bool`"),
         ("subject == \"a\"", "`subject` has no value of its own; `subject.…`"),
@@ -164,7 +180,10 @@ fn mistakes_are_told_with_what_was_expected() {
         ("subject.age.contains(\"a\")", "`contains` is asked of `int`; a `string`"),
         ("subject.id.exists(x, true)", "`exists` and `all` are asked of `string`; a list"),
         ("subject.groups.exists(subject, true)", "`subject` already means something; another name"),
-        ("timestamp(\"yesterday\") < request.time", "`yesterday` is not a time; RFC 3339, such as `2027-01-15T08:00:00Z`"),
+        (
+            "timestamp(\"yesterday\") < request.time",
+            "`yesterday` is not a time; RFC 3339, such as `2027-01-15T08:00:00Z`",
+        ),
         ("subject.id.size == 1", "`string` has no member `size`; a `dyn` value"),
         ("args.list[-1] == 1", "a negative index; 0 or more"),
         ("[1, \"a\"].exists(x, true)", "a list mixes `int` and `string`; elements of one type"),
@@ -175,9 +194,18 @@ fn mistakes_are_told_with_what_was_expected() {
         assert_eq!(told, message, "{condition}");
     }
     for condition in [
-        "1 + 1 == 2", "subject.age > 1 ? true : false", "subject.groups.map(g, g) == []", "{\"a\": 1} == {}",
-        "subject.groups.exists_one(g, true)", "size(subject.groups) == 1", "subject.id.matches(\"a\")",
-        "b\"a\" == b\"a\"", "1u == 1u", "subject.?id == \"a\"", "-subject.age == 1", "dyn(1) == 1",
+        "1 + 1 == 2",
+        "subject.age > 1 ? true : false",
+        "subject.groups.map(g, g) == []",
+        "{\"a\": 1} == {}",
+        "subject.groups.exists_one(g, true)",
+        "size(subject.groups) == 1",
+        "subject.id.matches(\"a\")",
+        "b\"a\" == b\"a\"",
+        "1u == 1u",
+        "subject.?id == \"a\"",
+        "-subject.age == 1",
+        "dyn(1) == 1",
     ] {
         let errors = compiled(condition).expect_err(condition);
         assert!(!errors.is_empty(), "{condition}");
@@ -195,7 +223,8 @@ fn all_mistakes_are_told_at_once() {
 
 #[test]
 fn what_is_read_is_known_beforehand() {
-    let condition = compiled("resource.tenant == subject.tenant && resource.tenant != \"\"").unwrap();
+    let condition =
+        compiled("resource.tenant == subject.tenant && resource.tenant != \"\"").unwrap();
     assert_eq!(condition.slots(), [Slot::ResourceAttribute(4), Slot::SubjectClaim(1)]);
 }
 
@@ -215,7 +244,11 @@ fn nesting_that_would_exhaust_a_stack_does_not_load() {
             if let Ok(condition) = compiled(&condition) {
                 // Repeated `!` and parentheses fall away while parsing; what is left is shallow.
                 let _ = condition.evaluate(&Known::default(), &mut MAX_STEPS.clone());
-                assert!(condition.source().starts_with(['!', '(', '-']), "{:.40}", condition.source());
+                assert!(
+                    condition.source().starts_with(['!', '(', '-']),
+                    "{:.40}",
+                    condition.source()
+                );
             }
         }
     });
@@ -224,7 +257,9 @@ fn nesting_that_would_exhaust_a_stack_does_not_load() {
 
 #[test]
 fn steps_bound_the_work() {
-    let condition = compiled("subject.groups.exists(a, subject.groups.exists(b, a == b && a == \"no\"))").unwrap();
+    let condition =
+        compiled("subject.groups.exists(a, subject.groups.exists(b, a == b && a == \"no\"))")
+            .unwrap();
     let mut known = facts();
     known.0.insert(Slot::SubjectGroups, strings(&["y"; 500]));
     let mut steps = MAX_STEPS;
@@ -235,10 +270,19 @@ fn steps_bound_the_work() {
 
 fn random_condition() -> impl Strategy<Value = String> {
     let leaf = prop::sample::select(vec![
-        "true", "false", "subject.id == \"alice\"", "subject.tenant == resource.tenant",
-        "subject.age > 18", "\"support\" in subject.groups", "resource.open",
-        "resource.labels.exists(l, l == subject.tenant)", "subject.groups.all(g, g != resource.tenant)",
-        "has(resource.tenant)", "args.amount < 500", "resource.size >= 2", "subject.tenant in [\"a\", \"b\"]",
+        "true",
+        "false",
+        "subject.id == \"alice\"",
+        "subject.tenant == resource.tenant",
+        "subject.age > 18",
+        "\"support\" in subject.groups",
+        "resource.open",
+        "resource.labels.exists(l, l == subject.tenant)",
+        "subject.groups.all(g, g != resource.tenant)",
+        "has(resource.tenant)",
+        "args.amount < 500",
+        "resource.size >= 2",
+        "subject.tenant in [\"a\", \"b\"]",
     ])
     .prop_map(str::to_owned);
     leaf.prop_recursive(4, 24, 2, |inner| {
@@ -252,8 +296,8 @@ fn random_condition() -> impl Strategy<Value = String> {
 
 fn random_facts() -> impl Strategy<Value = Known> {
     let texts = || prop::option::of(prop::sample::select(vec!["a", "b", "alice"]));
-    (texts(), texts(), texts(), any::<Option<bool>>(), prop::option::of(0_i64..40), any::<u8>()).prop_map(
-        |(id, tenant, other, open, age, pending)| {
+    (texts(), texts(), texts(), any::<Option<bool>>(), prop::option::of(0_i64..40), any::<u8>())
+        .prop_map(|(id, tenant, other, open, age, pending)| {
             let mut known = facts();
             let mut set = |slot, value: Option<Value>| match value {
                 Some(value) => known.0.insert(slot, Held::Value(value)),
@@ -275,8 +319,7 @@ fn random_facts() -> impl Strategy<Value = Known> {
                 known.0.remove(&Slot::SubjectGroups);
             }
             known
-        },
-    )
+        })
 }
 
 proptest! {
@@ -346,7 +389,9 @@ proptest! {
 fn a_dyn_value_of_another_type_says_nothing() {
     let mut known = facts();
     known.0.insert(Slot::Args, Held::Value(Value::Dyn(Json::String("not an object".into()))));
-    for condition in ["args.amount <= 500", "args.amount > 500", "!(args.amount <= 500)", "has(args.amount)"] {
+    for condition in
+        ["args.amount <= 500", "args.amount > 500", "!(args.amount <= 500)", "has(args.amount)"]
+    {
         let verdict = compiled(condition).unwrap().evaluate(&known, &mut MAX_STEPS.clone());
         assert_eq!(verdict.truth, Truth::Unknown, "{condition}");
     }

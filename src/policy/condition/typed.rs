@@ -45,7 +45,11 @@ pub(super) enum Test {
     InStrings(Term, Vec<Box<str>>),
     Not(Box<Self>),
     Or(Box<Self>, Box<Self>),
-    Quantified { every: bool, list: Term, body: Box<Self> },
+    Quantified {
+        every: bool,
+        list: Term,
+        body: Box<Self>,
+    },
     /// A term of type `bool`.
     Term(Term),
     Text(TextTest, Term, Term),
