@@ -1,6 +1,8 @@
 //! The generated documents are the ones in `docs/`. `AMBIT_UPDATE=1` (or `make reference`) writes
 //! them anew.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use ambit::policy::schema::{json_schema, policy_reference};
 use std::fs;
 use std::path::Path;

@@ -37,11 +37,11 @@ pub enum Shape {
     /// A length of time: `500ms`, `30s`, `15m`, `8h`, `2d`.
     Duration,
     /// Names to values.
-    MapOf(&'static Shape),
+    MapOf(&'static Self),
     /// A list.
-    ListOf(&'static Shape),
+    ListOf(&'static Self),
     /// One of several shapes.
-    OneOf(&'static [Shape]),
+    OneOf(&'static [Self]),
     /// A map of its own.
     Of(&'static Section),
     /// A size: bytes, or with `KB`, `MB`, `KiB`, `MiB`.

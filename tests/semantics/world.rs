@@ -89,9 +89,9 @@ pub enum Cond {
     ActorIs(&'static str),
     MethodIsGet,
     Before,
-    Not(Box<Cond>),
-    And(Box<Cond>, Box<Cond>),
-    Or(Box<Cond>, Box<Cond>),
+    Not(Box<Self>),
+    And(Box<Self>, Box<Self>),
+    Or(Box<Self>, Box<Self>),
 }
 
 impl Cond {
@@ -150,6 +150,9 @@ pub struct WorldActor {
     pub scopes: Vec<String>,
 }
 
+/// What some groups, or everybody, may do: groups, scopes.
+pub type Ceiling = (Option<Vec<&'static str>>, Vec<String>);
+
 /// A policy, before it is written as a document.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -158,7 +161,7 @@ pub struct World {
     pub unlimited: [bool; 2],
     pub bound: [bool; 2],
     pub may_name_other: [bool; 2],
-    pub subjects: Option<Vec<(Option<Vec<&'static str>>, Vec<String>)>>,
+    pub subjects: Option<Vec<Ceiling>>,
     pub actors: Vec<WorldActor>,
     pub by_scope: [Vec<Action>; 2],
     pub rules: Vec<WorldRule>,
@@ -214,7 +217,8 @@ impl World {
             world.subjects = Some((0..=dice.below(3)).map(|_| entry(dice)).collect());
         }
         let mut taken: Vec<(usize, &str)> = Vec::new();
-        for number in 0..=dice.below(3) {
+        let count = dice.below(3) + 1;
+        for (number, own) in OWN.into_iter().enumerate().take(count) {
             let issuer = dice.below(2);
             let mut names = |dice: &mut Dice, percent| -> Vec<&'static str> {
                 let names = dice.some(&AGENTS, percent);
@@ -224,7 +228,7 @@ impl World {
                 free
             };
             let (mut client_ids, subs) = (names(dice, 25), names(dice, 15));
-            client_ids.push(OWN[number]);
+            client_ids.push(own);
             world.actors.push(WorldActor {
                 issuer,
                 mode: dice.pick(&[
@@ -281,7 +285,7 @@ impl World {
                 issuers: (0..2).map(|at| self.issuer(at)).collect(),
             },
             subjects: self.subjects.as_ref().map(|entries| {
-                let entry = |(groups, scopes): &(Option<Vec<&str>>, Vec<String>)| SubjectEntry {
+                let entry = |(groups, scopes): &Ceiling| SubjectEntry {
                     groups: groups.as_ref().map(|list| owned(list)),
                     scopes: scopes.clone(),
                 };

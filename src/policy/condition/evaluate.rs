@@ -25,7 +25,7 @@ struct Evaluation<'f, 's, F> {
 #[derive(Clone, Copy)]
 struct Scope<'a> {
     value: Found<'a>,
-    outer: Option<&'a Scope<'a>>,
+    outer: Option<&'a Self>,
 }
 
 /// A value, or why there is none.

@@ -27,6 +27,7 @@ impl Facts for Known {
     }
 }
 
+#[expect(clippy::type_complexity, reason = "the two lists that declarations borrow")]
 fn declared() -> (Vec<(String, ValueType)>, Vec<(String, ValueType, u32)>) {
     let strings = ValueType::List(Box::new(ValueType::String));
     (

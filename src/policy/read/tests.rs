@@ -1,5 +1,7 @@
 //! One policy in three forms, and what is wrong with others, told in full.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use super::{read, read_yaml};
 use crate::policy::Policy;
 use crate::policy::node::{Kind, Node};
