@@ -161,7 +161,7 @@ pub(crate) fn typed(found: &Json, value_type: &ValueType) -> Option<Value> {
         }
         ValueType::String => Value::String(found.as_str()?.to_owned()),
         ValueType::Timestamp => match found.as_str() {
-            Some(text) => Value::Timestamp(crate::policy::condition::parse_timestamp(text)?),
+            Some(text) => Value::Timestamp(crate::policy::condition::parse_rfc3339(text)?),
             None => Value::Timestamp(Timestamp::from_secs(found.as_i64()?)),
         },
     })

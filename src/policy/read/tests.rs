@@ -298,7 +298,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
         ),
         (
             "{ id: a, effect: allow, actions: [write], resources: [document], when: resource.owner == subject.id }",
-            "p:16:76: `resource.owner` is not declared; expected one of `resource.id`, `resource.type`",
+            "p:16:76: unknown name `resource.owner`; expected `resource.id` or `resource.type`; more can be declared under `attributes` of the resource",
         ),
         (
             "{ id: a, effect: allow, actions: [read], resources: [document] }",

@@ -312,7 +312,7 @@ fn unknown(name: &str, section: &Section) -> (String, String) {
         return (format!("this version does not have `{name}`"), "a policy without it".to_owned());
     }
     let names: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
-    let near = crate::policy::condition::nearest(name, &names);
+    let near = crate::policy::condition::nearest(name, names.iter().copied());
     let expected = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => one_of(&names),
