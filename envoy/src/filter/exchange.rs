@@ -208,7 +208,7 @@ impl Exchange {
             response_bytes: self.response_bytes,
             duration_ms: u64::try_from(duration).unwrap_or(0),
         };
-        let record = self.enforcement.record(now, outcome);
+        let record = self.enforcement.record(outcome);
         if let Err(error) = host::keep(RECORD, record.as_bytes()) {
             complain(error);
         }
