@@ -127,7 +127,7 @@ pub use algorithm::{Algorithm, Family};
 pub use issuer::Issuer;
 pub use jwks::{KeySet, KeyState, parse_remote};
 pub use key::Key;
+pub(crate) use rfc3339::parse as parse_timestamp;
 pub use scopes::Resolve;
 pub use signing::{SigningKey, SigningKeyError};
-pub(crate) use rfc3339::parse as parse_timestamp;
 pub use verify::{HostSignature, SignatureCheck, begin};

@@ -106,7 +106,7 @@ impl Tally {
             self.denying.sort_unstable();
             return Decision { rules: self.denying, ..Decision::deny(reason) };
         }
-        let waits = self.waits();
+        let waits = self.waits(request.approval);
         if !waits.is_empty() {
             return Decision { waits_for: waits, ..Decision::deny(Reason::NotAllowed) };
         }
@@ -145,9 +145,10 @@ impl Tally {
     }
 
     /// What is worth asking before the outcome is final.
-    fn waits(&self) -> Sources {
-        // An allow that waits matters only where it could allow at all, or ask for a stricter yes.
-        let settled = self.approval.map(|approval| approval.tier);
+    fn waits(&self, approved: Tier) -> Sources {
+        // An allow that waits matters only where it could allow at all, or ask for a stricter yes
+        // than was given.
+        let settled = self.approval.map(|approval| approval.tier.max(approved));
         self.waiting
             .iter()
             .filter(|(_, asked)| settled.is_none_or(|tier| asked.tier > tier))

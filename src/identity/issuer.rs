@@ -31,34 +31,27 @@ pub struct Issuer {
     pub clock_skew: Span,
     /// The longest `exp` - `iat` accepted.
     pub max_lifetime: Span,
-    /// Whether its tokens must be bound to their sender.
-    pub sender_constraint: SenderConstraint,
-    /// Other issuers whose actors its tokens may name in `act`.
-    pub may_name_actors_of: Vec<String>,
-    /// Whether its tokens' scopes are a ceiling. Where they are not, a verified token's scopes
-    /// already cover everything, its `no:` scopes apart.
-    pub token_scopes: TokenScopes,
-    /// Signature algorithms accepted.
-    pub algorithms: Vec<Algorithm>,
     /// The keys that stand in the policy; `None` where they are fetched.
     pub inline_keys: Option<Rc<KeySet>>,
-    /// From `aud` to a resource's audience, where they differ.
-    pub audiences: BTreeMap<String, String>,
-    /// From a client id to a resource's audience, for tokens without `aud`.
-    pub audience_by_client: BTreeMap<String, String>,
-    /// What this issuer's scopes mean here, each of the grammar of [`Scope`].
-    pub scope_map: Option<BTreeMap<String, String>>,
+    pub(super) algorithms: Vec<Algorithm>,
     pub(super) token_types: Vec<String>,
     pub(super) require: Vec<Requirement>,
     pub(super) user: Proof,
     pub(super) own: Proof,
     pub(super) person: Vec<String>,
+    pub(super) audiences: BTreeMap<String, String>,
+    pub(super) audience_by_client: BTreeMap<String, String>,
     pub(super) scope_claims: Vec<String>,
+    pub(super) scope_map: Option<BTreeMap<String, String>>,
+    pub(super) token_scopes: TokenScopes,
     pub(super) groups: ClaimRule,
     /// One for each of the policy's claims; `None` where this issuer does not declare it.
     pub(super) claims: Vec<Option<ClaimRule>>,
+    // For showing only.
     profile: document::Profile,
     claim_names: Vec<String>,
+    sender_constraint: SenderConstraint,
+    may_name_actors_of: Vec<String>,
 }
 
 impl Issuer {
@@ -75,24 +68,36 @@ impl Issuer {
         problems: &mut Vec<Problem>,
     ) -> Self {
         let habits = Habits::of(written.profile, &written.issuer);
-        check::written(written, claims, pointer, problems);
+        check::written(written, pointer, problems);
         let algorithms = algorithms(written, habits.algorithms, pointer, problems);
         let inline_keys = match &written.jwks {
             Jwks::Inline(set) => {
                 let pointer = format!("{pointer}/jwks/inline");
-                Some(Rc::new(jwks::read_inline(set, &algorithms, &pointer, problems)))
+                Some(Rc::new(jwks::read_inline(
+                    set,
+                    &algorithms,
+                    &pointer,
+                    problems,
+                )))
             }
             Jwks::Remote { .. } => None,
         };
         let person = written.person.as_ref();
         let one_list = |list: &Option<Vec<Requirement>>, habit: Proof| match list {
-            Some(list) => Proof { any_of: vec![list.clone()], ignores_case: false },
+            Some(list) => Proof {
+                any_of: vec![list.clone()],
+                ignores_case: false,
+            },
             None => habit,
         };
         let rules = claims.iter().map(|(name, value_type)| {
             let claim = written.claims.get(name)?;
             let ClaimRule { from, absent, .. } = rule(claim);
-            Some(ClaimRule { from, absent, value_type: value_type.clone() })
+            Some(ClaimRule {
+                from,
+                absent,
+                value_type: value_type.clone(),
+            })
         });
         Self {
             index,
@@ -139,7 +144,10 @@ impl Issuer {
     /// knows the resource types checks that they are of the policy: in a token, a scope that is
     /// not denies.
     pub fn mapped_scopes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.scope_map.iter().flatten().map(|(theirs, ours)| (theirs.as_str(), ours.as_str()))
+        self.scope_map
+            .iter()
+            .flatten()
+            .map(|(theirs, ours)| (theirs.as_str(), ours.as_str()))
     }
 
     /// Whether a header of this `typ` can be an access token's.
@@ -167,9 +175,14 @@ fn algorithms(
     pointer: &str,
     problems: &mut Vec<Problem>,
 ) -> Vec<Algorithm> {
-    let Some(names) = &written.algorithms else { return habit };
+    let Some(names) = &written.algorithms else {
+        return habit;
+    };
     let pointer = format!("{pointer}/algorithms");
-    let known: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+    let known: Vec<_> = Algorithm::ALL
+        .iter()
+        .map(|algorithm| algorithm.name())
+        .collect();
     let expected = format!("one of {}", known.join(", "));
     let mut algorithms = Vec::new();
     for (at, name) in names.iter().enumerate() {
@@ -184,16 +197,31 @@ fn algorithms(
         }
     }
     if names.is_empty() {
-        problems.push(Problem::error(&pointer, "no algorithm is accepted", expected));
+        problems.push(Problem::error(
+            &pointer,
+            "no algorithm is accepted",
+            expected,
+        ));
     }
-    let shared = algorithms.iter().filter(|one| one.family() == Family::Hmac).count();
+    let shared = algorithms
+        .iter()
+        .filter(|one| one.family() == Family::Hmac)
+        .count();
     if shared > 0 && shared < algorithms.len() {
         let message = "shared secrets and public keys at one issuer can be taken for each other";
-        problems.push(Problem::error(&pointer, message, "either HS* or the others"));
+        problems.push(Problem::error(
+            &pointer,
+            message,
+            "either HS* or the others",
+        ));
     }
     if shared > 0 && matches!(written.jwks, Jwks::Remote { .. }) {
         let message = "a shared secret cannot be fetched from a key endpoint";
-        problems.push(Problem::error(&pointer, message, "public-key algorithms, or inline keys"));
+        problems.push(Problem::error(
+            &pointer,
+            message,
+            "public-key algorithms, or inline keys",
+        ));
     }
     algorithms
 }

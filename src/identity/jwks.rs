@@ -13,7 +13,11 @@ pub const MAX_BYTES: usize = 262_144;
 /// The most keys a set may have.
 pub const MAX_KEYS: usize = 100;
 
-const LIMITS: JsonLimits = JsonLimits { bytes: MAX_BYTES, depth: 16, nodes: 16_384 };
+const LIMITS: JsonLimits = JsonLimits {
+    bytes: MAX_BYTES,
+    depth: 16,
+    nodes: 16_384,
+};
 
 /// The keys of one issuer at one time.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +57,10 @@ impl KeySet {
     fn add(&mut self, key: Key) -> Result<(), String> {
         let twin = |other: &Rc<Key>| other.kid() == key.kid() && other.kty() == key.kty();
         match key.kid().filter(|_| self.keys.iter().any(twin)) {
-            Some(kid) => Err(format!("two keys of one kind have the `kid` `{}`", kid.escape_debug())),
+            Some(kid) => Err(format!(
+                "two keys of one kind have the `kid` `{}`",
+                kid.escape_debug()
+            )),
             None => {
                 self.keys.push(Rc::new(key));
                 Ok(())
@@ -91,7 +98,11 @@ pub(super) fn read_inline(
     let jwks = match members(document) {
         Ok(jwks) => jwks,
         Err(message) => {
-            problems.push(Problem::error(pointer, message, "a JWK set: `{ keys: [...] }`"));
+            problems.push(Problem::error(
+                pointer,
+                message,
+                "a JWK set: `{ keys: [...] }`",
+            ));
             return set;
         }
     };
@@ -107,7 +118,11 @@ pub(super) fn read_inline(
         });
         if let Err(message) = added {
             let expected = "a public key that verifies this issuer's tokens";
-            problems.push(Problem::error(format!("{pointer}/keys/{at}"), message, expected));
+            problems.push(Problem::error(
+                format!("{pointer}/keys/{at}"),
+                message,
+                expected,
+            ));
         }
     }
     if jwks.is_empty() {
@@ -133,7 +148,16 @@ fn read(jwk: &Json, algorithms: &[Algorithm]) -> Result<Key, String> {
     if algorithms.iter().any(|algorithm| key.fits(*algorithm)) {
         Ok(key)
     } else {
-        let names: Vec<_> = algorithms.iter().map(|algorithm| algorithm.name()).collect();
-        Err(format!("the key fits none of the issuer's algorithms ({})", names.join(", ")))
+        let names: Vec<_> = algorithms
+            .iter()
+            .map(|algorithm| algorithm.name())
+            .collect();
+        Err(format!(
+            "the key fits none of the issuer's algorithms ({})",
+            names.join(", ")
+        ))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,21 +20,34 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 /// known or not: an issuer needs none of them (RFC 8725 §3.10, RFC 7797, RFC 7516).
 const REFUSED: [&str; 8] = ["b64", "crit", "enc", "jku", "jwk", "x5c", "x5u", "zip"];
 
-const HEADER: JsonLimits = JsonLimits { bytes: 8192, depth: 8, nodes: 128 };
+const HEADER: JsonLimits = JsonLimits {
+    bytes: 8192,
+    depth: 8,
+    nodes: 128,
+};
 const PAYLOAD_DEPTH: usize = 32;
 const PAYLOAD_NODES: usize = 8192;
 
 /// A token taken apart; nothing in it is verified.
 #[derive(Debug)]
 pub(super) struct Jws<'a> {
+    /// What was signed, by what.
+    pub(super) signed: Signed<'a>,
+    /// The payload: an object.
+    pub(super) payload: Json,
+}
+
+/// The parts of a compact JWS, its payload unread.
+#[derive(Debug)]
+pub(super) struct Signed<'a> {
     /// `header.payload`, as it was signed.
     pub(super) message: &'a str,
+    /// The payload, decoded.
+    pub(super) payload: Vec<u8>,
     /// The signature, still in base64url.
     pub(super) signature: &'a str,
     /// The header.
     pub(super) header: Header,
-    /// The payload: an object.
-    pub(super) payload: Json,
 }
 
 /// What a header says; unknown members mean nothing.
@@ -54,24 +67,42 @@ impl<'a> Jws<'a> {
     /// # Errors
     /// [`Reason::MalformedToken`], whatever is wrong with it.
     pub(super) fn read(token: &'a str, max: usize) -> Result<Self, Reason> {
-        read(token, max).ok_or(Reason::MalformedToken)
+        let read = || {
+            let signed = Signed::read(token, max)?;
+            let limits = JsonLimits {
+                bytes: max,
+                depth: PAYLOAD_DEPTH,
+                nodes: PAYLOAD_NODES,
+            };
+            let payload = parse(&signed.payload, limits).ok()?;
+            payload.as_object()?;
+            Some(Self { signed, payload })
+        };
+        read().ok_or(Reason::MalformedToken)
     }
 }
 
-fn read(token: &str, max: usize) -> Option<Jws<'_>> {
-    if token.len() > max {
-        return None;
+impl<'a> Signed<'a> {
+    /// Takes a token of at most `max` bytes apart; `None` where it is not three full parts of
+    /// base64url with a readable header.
+    pub(super) fn read(token: &'a str, max: usize) -> Option<Self> {
+        if token.len() > max {
+            return None;
+        }
+        let (message, signature) = token.rsplit_once('.')?;
+        let (header, payload) = message.split_once('.')?;
+        if signature.is_empty() || !signature.bytes().all(is_base64url) {
+            return None;
+        }
+        let header = Header::read(&parse(&decode(header)?, HEADER).ok()?)?;
+        let payload = decode(payload)?;
+        Some(Self {
+            message,
+            payload,
+            signature,
+            header,
+        })
     }
-    let (message, signature) = token.rsplit_once('.')?;
-    let (header, payload) = message.split_once('.')?;
-    if signature.is_empty() || !is_base64url(signature) {
-        return None;
-    }
-    let header = parse(&decode(header)?, HEADER).ok()?;
-    let limits = JsonLimits { bytes: max, depth: PAYLOAD_DEPTH, nodes: PAYLOAD_NODES };
-    let payload = parse(&decode(payload)?, limits).ok()?;
-    payload.as_object()?;
-    Some(Jws { message, signature, header: Header::read(&header)?, payload })
 }
 
 impl Header {
@@ -98,11 +129,13 @@ fn optional_text(header: &Json, name: &str) -> Option<Option<Box<str>>> {
 
 /// Decodes base64url that is written in the one way it can be; `None` for anything else.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
-    (!text.is_empty()).then(|| BASE64URL.decode(text).ok()).flatten()
+    (!text.is_empty())
+        .then(|| BASE64URL.decode(text).ok())
+        .flatten()
 }
 
-fn is_base64url(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+const fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 #[cfg(test)]
@@ -111,7 +144,11 @@ mod tests {
     use crate::identity::signing::base64url;
 
     fn token(header: &str, payload: &str) -> String {
-        format!("{}.{}.c2ln", base64url(header.as_bytes()), base64url(payload.as_bytes()))
+        format!(
+            "{}.{}.c2ln",
+            base64url(header.as_bytes()),
+            base64url(payload.as_bytes())
+        )
     }
 
     fn header_is_read(header: &str) -> bool {
@@ -120,13 +157,16 @@ mod tests {
 
     #[test]
     fn a_plain_header_is_read_and_unknown_members_mean_nothing() {
-        let token = token(r#"{"alg":"ES256","typ":"at+jwt","kid":"k","x":[1]}"#, r#"{"iss":"i"}"#);
+        let token = token(
+            r#"{"alg":"ES256","typ":"at+jwt","kid":"k","x":[1]}"#,
+            r#"{"iss":"i"}"#,
+        );
         let jws = Jws::read(&token, 4096).unwrap();
-        assert_eq!(jws.header.algorithm, Some(Algorithm::Es256));
-        assert_eq!(jws.header.kid.as_deref(), Some("k"));
-        assert_eq!(jws.header.token_type.as_deref(), Some("at+jwt"));
+        assert_eq!(jws.signed.header.algorithm, Some(Algorithm::Es256));
+        assert_eq!(jws.signed.header.kid.as_deref(), Some("k"));
+        assert_eq!(jws.signed.header.token_type.as_deref(), Some("at+jwt"));
         assert_eq!(jws.payload.member("iss").and_then(Json::as_str), Some("i"));
-        assert!(token.starts_with(jws.message) && token.ends_with(jws.signature));
+        assert!(token.starts_with(jws.signed.message) && token.ends_with(jws.signed.signature));
     }
 
     #[test]
@@ -168,7 +208,9 @@ mod tests {
     fn base64url_has_one_spelling() {
         assert_eq!(decode("e30").as_deref(), Some(&b"{}"[..]));
         // Stray bits, padding, the other alphabet, white space, an impossible length, nothing.
-        for text in ["e31", "e30=", "e3+/", "e3 0", "e30\n", "e", "", "e30.", "é30"] {
+        for text in [
+            "e31", "e30=", "e3+/", "e3 0", "e30\n", "e", "", "e30.", "é30",
+        ] {
             assert_eq!(decode(text), None, "{text}");
         }
     }
@@ -223,18 +265,34 @@ mod tests {
             r#"{"iss":"a"}{"iss":"b"}"#,
             "\u{feff}{}",
         ] {
-            assert!(Jws::read(&token(r#"{"alg":"ES256"}"#, payload), 4096).is_err(), "{payload}");
+            assert!(
+                Jws::read(&token(r#"{"alg":"ES256"}"#, payload), 4096).is_err(),
+                "{payload}"
+            );
         }
-        let invalid = format!("{}.{}.c2ln", base64url(br#"{"alg":"ES256"}"#), base64url(b"{\"a\":\"\xff\"}"));
+        let invalid = format!(
+            "{}.{}.c2ln",
+            base64url(br#"{"alg":"ES256"}"#),
+            base64url(b"{\"a\":\"\xff\"}")
+        );
         assert!(Jws::read(&invalid, 4096).is_err());
     }
 
     #[test]
     fn no_spelling_of_none_is_an_algorithm() {
-        for alg in ["none", "None", "NONE", "nOnE", "", " none", "none\\u0000", "HS256\\u0000"] {
+        for alg in [
+            "none",
+            "None",
+            "NONE",
+            "nOnE",
+            "",
+            " none",
+            "none\\u0000",
+            "HS256\\u0000",
+        ] {
             let text = token(&format!(r#"{{"alg":"{alg}"}}"#), "{}");
             let jws = Jws::read(&text, 4096).unwrap();
-            assert_eq!(jws.header.algorithm, None, "{alg}");
+            assert_eq!(jws.signed.header.algorithm, None, "{alg}");
         }
     }
 }

@@ -5,12 +5,13 @@ use super::algorithm::{Algorithm, Family};
 use super::der;
 use super::issuer::Issuer;
 use super::jwks::KeyState;
-use super::jws::{self, Jws};
+use super::jws::{self, Jws, Signed};
 use super::key::Key;
 use super::scopes::Resolve;
 use super::{VerifiedToken, token};
 use crate::decision::Reason;
 use crate::request::json::Json;
+use std::fmt;
 use std::rc::Rc;
 
 /// Reads a token of at most `max` bytes up to its signature: its form, its issuer, the algorithm,
@@ -28,7 +29,16 @@ pub fn begin(
     issuers: &[Issuer],
     keys: &[KeyState],
 ) -> Result<SignatureCheck, Reason> {
-    let Jws { message, signature, header, payload } = Jws::read(token, max)?;
+    let Jws {
+        signed:
+            Signed {
+                message,
+                signature,
+                header,
+                ..
+            },
+        payload,
+    } = Jws::read(token, max)?;
     let name = token::name(&payload, "iss")?.ok_or(Reason::MalformedToken)?;
     let (at, issuer) = issuers
         .iter()
@@ -42,8 +52,12 @@ pub fn begin(
     if !issuer.accepts_type(header.token_type.as_deref()) {
         return Err(Reason::WrongTokenType);
     }
-    let Some(KeyState::Ready(set)) = keys.get(at) else { return Err(Reason::IssuerUnavailable) };
-    let key = set.choose(header.kid.as_deref(), algorithm).ok_or(Reason::UnknownKey)?;
+    let Some(KeyState::Ready(set)) = keys.get(at) else {
+        return Err(Reason::IssuerUnavailable);
+    };
+    let key = set
+        .choose(header.kid.as_deref(), algorithm)
+        .ok_or(Reason::UnknownKey)?;
     let decoded = jws::decode(signature).ok_or(Reason::MalformedToken)?;
     if !can_be_signature(key, algorithm, &decoded) {
         return Err(Reason::BadSignature);
@@ -62,7 +76,6 @@ pub fn begin(
 
 /// A token that is well formed and names a key of its issuer; whether the signature is that key's
 /// is left to whoever can say it fastest.
-#[derive(Debug)]
 pub struct SignatureCheck {
     issuer: u32,
     generation: u64,
@@ -91,7 +104,11 @@ impl SignatureCheck {
             | Algorithm::Ps384
             | Algorithm::Ps512 => return None,
         };
-        Some(HostSignature { hash: self.algorithm.hash(), key: self.key.public_der(), signature })
+        Some(HostSignature {
+            hash: self.algorithm.hash(),
+            key: self.key.public_der(),
+            signature,
+        })
     }
 
     /// The signed bytes: `header.payload`.
@@ -127,12 +144,14 @@ impl SignatureCheck {
     /// Checks the signature here, with `jsonwebtoken` and RustCrypto.
     #[must_use]
     pub fn verify(&self) -> bool {
-        self.key.verify(self.algorithm, self.message(), &self.signature)
+        self.key
+            .verify(self.algorithm, self.message(), &self.signature)
     }
 
     /// Reads what the token says. Only after its signature was found to be the key's: this does
-    /// not check it. `markers` are the claims that dynamic actors are recognised by, `max_chain`
-    /// the longest chain of actors; of a longer one, one member more is kept.
+    /// not check it. `max_chain` is the longest chain of actors, and of a longer one, one member
+    /// more is kept; `markers` are the claims that dynamic actors are recognised by; `resolve`
+    /// knows the types and tools of the policy.
     ///
     /// # Errors
     /// [`Reason::MalformedToken`] where a registered claim is of a wrong type,
@@ -150,6 +169,17 @@ impl SignatureCheck {
             .find(|issuer| issuer.index == self.issuer)
             .ok_or(Reason::UnknownIssuer)?;
         token::read(&self.payload, issuer, max_chain, markers, resolve)
+    }
+}
+
+impl fmt::Debug for SignatureCheck {
+    /// Without the token, which whoever reads a log could use.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignatureCheck")
+            .field("issuer", &self.issuer)
+            .field("algorithm", &self.algorithm)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }
 

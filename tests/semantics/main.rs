@@ -87,10 +87,23 @@ fn the_fast_evaluator_agrees_with_the_naive_one() {
         let world = World::random(&mut dice);
         let policy = world.load().policy;
         for _ in 0..20 {
-            let ask = Ask::random(&mut dice, &world);
+            let mut ask = Ask::random(&mut dice, &world);
+            if dice.chance(45) {
+                ask.mend(&mut dice, &world);
+            }
             let decision = decided(&policy, &ask);
             let expected = naive::decide(&world, &ask);
-            assert_eq!(says(&decision), expected, "request {compared}\n{ask:#?}\n{world:#?}");
+            // The naive one tries every resolution of what is pending. The fast one may ask where the
+            // answer could not matter, as long as the condition reads it; never the other way round.
+            let lax = naive::decide(&world, &Ask { lax: true, ..ask.clone() });
+            let same = match (says(&decision), lax) {
+                (Says::Waits(lookup, response), Says::Waits(may_look, may_respond)) => {
+                    (!lookup || may_look) && (!response || may_respond)
+                }
+                (fast, _) => fast == expected,
+            };
+            let fast = says(&decision);
+            assert!(same, "{fast:?}, not {expected:?}: request {compared}\n{ask:#?}\n{world:#?}");
             *reached.entry(decision.reason).or_default() += 1;
             allows += usize::from(decision.effect == Effect::Allow);
             compared += 1;
@@ -98,7 +111,8 @@ fn the_fast_evaluator_agrees_with_the_naive_one() {
     }
     println!("compared {compared}, allowed {allows}, reasons {reached:#?}");
     assert!(allows * 5 >= compared, "only {allows} of {compared} were allowed");
-    for reason in Reason::ALL {
+    // What everybody may fetch is answered before anything is decided.
+    for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::AllowedPublic) {
         let count = reached.get(reason).copied().unwrap_or(0);
         assert!(count >= 100, "`{}` was reached {count} times", reason.code());
     }
@@ -321,7 +335,10 @@ fn rule_7_a_grant_lifts_actor_ceilings_and_nothing_else() {
         approved.grant = None;
         approved.approval = Tier::SecondPerson;
         let with = decided(policy, &approved);
-        if with.effect == Effect::Allow && before.effect == Effect::Deny {
+        if with.effect == Effect::Allow
+            && before.effect == Effect::Deny
+            && before.waits_for.is_empty()
+        {
             let asked = [Reason::ApprovalRequired, Reason::ObligationUnsupported];
             assert!(asked.contains(&before.reason), "{:?}", before.reason);
         }
@@ -341,7 +358,7 @@ fn rule_8_an_obligation_nobody_honours_denies() {
         ask.host_tags = false;
         let unable = decided(policy, &ask);
         if able.obligations.is_empty() {
-            assert_eq!(able, unable);
+            assert_eq!(able.effect, unable.effect);
         } else {
             tagged += 1;
             assert_eq!(unable.effect, Effect::Deny);

@@ -261,10 +261,12 @@ fn truth(cond: &Cond, ask: &Ask, token: &Tok, actor: &str, subject: &str) -> Tri
     // What could settle it: the pending facts the condition reads.
     let reads = |word: &str| cond.text().contains(word);
     let (mut lookup, mut response, mut missed) = (false, false, false);
+    // Where every resolution comes to the same, nothing is worth asking.
+    let open = ask.lax || seen.iter().any(|value| *value != seen[0]);
     for (known, word) in [(ask.owner, "resource.owner"), (ask.tenant, "resource.tenant")] {
         match known {
-            Known::Pending(Source::Lookup) if reads(word) => lookup = true,
-            Known::Pending(Source::Response) if reads(word) => response = true,
+            Known::Pending(Source::Lookup) if open && reads(word) => lookup = true,
+            Known::Pending(Source::Response) if open && reads(word) => response = true,
             Known::Unavailable if reads(word) => missed = true,
             _ => {}
         }
@@ -373,7 +375,9 @@ fn rules(
     };
     waiting
         .iter()
-        .filter(|(rule, _)| strictest.is_none_or(|so_far| tier(rule) > so_far))
+        .filter(|(rule, _)| {
+            strictest.is_none_or(|so_far| tier(rule) > so_far && tier(rule) > ask.approval)
+        })
         .for_each(|(_, tri)| add(tri));
     if strictest.is_some() || !waiting.is_empty() {
         denies().filter(|(_, tri)| !settled(tri)).for_each(|(_, tri)| add(tri));

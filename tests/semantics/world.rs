@@ -3,6 +3,7 @@
 //! Names are few and shared on purpose: two issuers use the same ids, agents share names with users,
 //! chains name agents of the other issuer, and tokens carry scopes that nearly fit.
 
+use ambit::decision::Reason;
 use ambit::identity::{ActMember, ClaimState, ClientId, Confirmation, Principal, VerifiedToken};
 use ambit::policy::document::{
     Actor, ActorMatch, ActorMode, ActorSource, ApprovalMode, Approvals, Attribute, AttributeSource,
@@ -18,8 +19,34 @@ pub const ISSUERS: [&str; 2] = ["https://a.example", "https://b.example"];
 pub const RESOURCES: [&str; 2] = ["doc", "ticket"];
 pub const AUDIENCES: [&str; 2] = ["https://api.example/doc", "https://api.example/ticket"];
 const NAMES: [&str; 5] = ["bot-1", "bot-2", "alice", "bob", "shared"];
+/// What agents are called; one is a user's name too.
+const AGENTS: [&str; 5] = ["bot-1", "bot-2", "bot-3", "shared", "alice"];
+/// A client id that each agent has to itself.
+const OWN: [&str; 3] = ["own-0", "own-1", "own-2"];
 const GROUPS: [&str; 3] = ["support", "sales", "admins"];
 pub const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+/// Why a token does not count, as whoever verified it says.
+pub const REFUSALS: [Reason; 18] = [
+    Reason::AlgorithmRefused,
+    Reason::BadSignature,
+    Reason::BodyTooLarge,
+    Reason::ClientConflict,
+    Reason::HostFailure,
+    Reason::IssuerUnavailable,
+    Reason::LookupUnavailable,
+    Reason::MalformedRequest,
+    Reason::MalformedToken,
+    Reason::NoToken,
+    Reason::TokenInUrl,
+    Reason::UnclearPrincipal,
+    Reason::UnknownIssuer,
+    Reason::UnknownKey,
+    Reason::WrongAudience,
+    Reason::WrongTokenType,
+    Reason::SenderNotProved,
+    Reason::TokenLifetime,
+];
 
 /// A small deterministic generator (SplitMix64).
 #[derive(Clone)]
@@ -149,9 +176,9 @@ fn scope(dice: &mut Dice, no_percent: usize) -> String {
 }
 
 fn scopes(dice: &mut Dice, count: usize, no_percent: usize) -> Vec<String> {
-    let mut list: Vec<String> = (0..=dice.below(count)).map(|_| scope(dice, no_percent)).collect();
-    if dice.chance(60) {
-        list.push(dice.pick(&["*:*", "read:*"]).to_owned());
+    let mut list: Vec<String> = (0..dice.below(count)).map(|_| scope(dice, no_percent)).collect();
+    if dice.chance(85) {
+        list.push(dice.pick(&["*:*", "*:*", "*:*", "read:*"]).to_owned());
     }
     list
 }
@@ -159,7 +186,7 @@ fn scopes(dice: &mut Dice, count: usize, no_percent: usize) -> Vec<String> {
 impl World {
     pub fn random(dice: &mut Dice) -> Self {
         let by_scope = std::array::from_fn(|_| {
-            dice.some(&[Action::Read, Action::Write, Action::Delete], 25)
+            [dice.some(&[Action::Read], 65), dice.some(&[Action::Write, Action::Delete], 30)].concat()
         });
         let mut world = Self {
             sources: match dice.below(8) {
@@ -170,7 +197,7 @@ impl World {
             },
             realms: dice.pick(&[["r", "r"], ["ra", "rb"]]),
             unlimited: [dice.chance(10), dice.chance(10)],
-            bound: [dice.chance(4), dice.chance(4)],
+            bound: [dice.chance(2), dice.chance(2)],
             may_name_other: [dice.chance(20), dice.chance(20)],
             subjects: None,
             actors: Vec::new(),
@@ -189,13 +216,14 @@ impl World {
         for number in 0..=dice.below(3) {
             let issuer = dice.below(2);
             let mut names = |dice: &mut Dice, percent| -> Vec<&'static str> {
-                let names = dice.some(&NAMES, percent);
+                let names = dice.some(&AGENTS, percent);
                 let free: Vec<_> =
                     names.into_iter().filter(|name| !taken.contains(&(issuer, *name))).collect();
                 taken.extend(free.iter().map(|name| (issuer, *name)));
                 free
             };
-            let (client_ids, subs) = (names(dice, 40), names(dice, 20));
+            let (mut client_ids, subs) = (names(dice, 25), names(dice, 15));
+            client_ids.push(OWN[number]);
             world.actors.push(WorldActor {
                 issuer,
                 mode: dice.pick(&[
@@ -206,10 +234,10 @@ impl World {
                 client_ids,
                 subs,
                 spiffe: vec![format!("spiffe://x/{number}")],
-                scopes: scopes(dice, 3, 12),
+                scopes: scopes(dice, 3, 5),
             });
         }
-        for _ in 0..dice.below(6) {
+        for _ in 0..=dice.below(5) {
             world.add_rule(dice);
         }
         world
@@ -217,7 +245,7 @@ impl World {
 
     /// Adds a rule that does not allow what `by_scope` allows already (a load error).
     fn add_rule(&mut self, dice: &mut Dice) {
-        let effect = if dice.chance(25) { Effect::Deny } else { Effect::Allow };
+        let effect = if dice.chance(18) { Effect::Deny } else { Effect::Allow };
         let resources = dice.pick(&[vec!["doc"], vec!["ticket"], vec!["doc", "ticket"]]);
         let mut actions = dice.some(&Action::ALL, 50);
         if effect == Effect::Allow {
@@ -376,7 +404,7 @@ pub enum Known {
 #[derive(Clone, Debug)]
 pub struct Ask {
     pub token: Option<Tok>,
-    pub refused: Option<ambit::decision::Reason>,
+    pub refused: Option<Reason>,
     pub peer: Vec<String>,
     pub sender_proved: bool,
     pub mapped: Option<(usize, Action)>,
@@ -386,6 +414,8 @@ pub struct Ask {
     pub approval: Tier,
     pub grant: Option<WorldGrant>,
     pub host_tags: bool,
+    /// For the naive evaluator: count every pending fact that a condition mentions as worth asking.
+    pub lax: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -417,7 +447,7 @@ pub struct Tok {
 impl Ask {
     /// A request that mostly fits the world, with something off now and then.
     pub fn random(dice: &mut Dice, world: &World) -> Self {
-        let attribute = |dice: &mut Dice, values: &[&'static str]| match dice.below(10) {
+        let attribute = |dice: &mut Dice, values: &[&'static str]| match dice.below(24) {
             0 => Known::Unknown,
             1 => Known::Unavailable,
             2 => Known::Pending(Source::Lookup),
@@ -427,7 +457,7 @@ impl Ask {
         let off = dice.chance(6);
         Self {
             token: (!dice.chance(2)).then(|| Tok::random(dice, world)),
-            refused: dice.chance(8).then(|| dice.pick(ambit::decision::Reason::ALL)),
+            refused: dice.chance(7).then(|| dice.pick(&REFUSALS)),
             peer: if dice.chance(10) { vec![format!("spiffe://x/{}", dice.below(5))] } else { vec![] },
             sender_proved: dice.chance(50),
             mapped: (!off).then(|| {
@@ -436,7 +466,7 @@ impl Ask {
                     Action::Admin,
                 ]))
             }),
-            owner: attribute(dice, &["alice", "alice", "bob"]),
+            owner: attribute(dice, &["alice", "bob", "carol"]),
             tenant: attribute(dice, &["t1", "t2"]),
             method: dice.pick(&["GET", "POST"]),
             approval: dice.pick(&[Tier::None, Tier::None, Tier::Presence, Tier::SecondPerson]),
@@ -447,7 +477,31 @@ impl Ask {
                 ends_in: dice.pick(&[-1, 0, 60]),
             }),
             host_tags: dice.chance(70),
+            lax: false,
         }
+    }
+
+    /// The request as an honest client would send it, so that rules and ceilings decide and not
+    /// the first thing that is off.
+    pub fn mend(&mut self, dice: &mut Dice, world: &World) {
+        let agent = dice.pick(&world.actors);
+        let Some(token) = &mut self.token else { return };
+        self.refused = None;
+        self.peer.clear();
+        self.mapped = Some((dice.below(2), dice.pick(&[Action::Read, Action::Read, Action::Write])));
+        self.approval = dice.pick(&[Tier::None, Tier::SecondPerson]);
+        token.issuer = agent.issuer;
+        token.principal = match agent.mode {
+            ActorMode::Delegated => Principal::User,
+            ActorMode::Independent => Principal::Own,
+        };
+        token.client = agent.client_ids.last().map(|id| Ok(*id));
+        token.sub = Some("carol");
+        token.act.clear();
+        token.scopes = vec!["*:*".to_owned()];
+        token.audiences = AUDIENCES.to_vec();
+        (token.issued, token.begins, token.ends) = (Some(-60), None, 300);
+        token.bound = false;
     }
 
     pub fn verified(&self, policy: &Policy) -> Option<VerifiedToken> {
@@ -481,23 +535,25 @@ impl Tok {
     fn random(dice: &mut Dice, world: &World) -> Self {
         let agent = dice.pick(&world.actors);
         let name = |dice: &mut Dice| {
-            let mut known = agent.client_ids.clone();
-            known.extend(agent.subs.clone());
-            if known.is_empty() || dice.chance(12) { dice.pick(&NAMES) } else { dice.pick(&known) }
+            match dice.below(20) {
+                0 => dice.pick(&NAMES),
+                1 if !agent.subs.is_empty() => dice.pick(&agent.subs),
+                _ => dice.pick(&agent.client_ids),
+            }
         };
-        let issuer = if dice.chance(92) { agent.issuer } else { 1 - agent.issuer };
+        let issuer = if dice.chance(96) { agent.issuer } else { 1 - agent.issuer };
         let member = |dice: &mut Dice| {
             let iss = dice.chance(20).then(|| dice.pick(&ISSUERS));
             let (sub, client) = (name(dice), name(dice));
             (iss, dice.chance(90).then_some(sub), dice.chance(10).then_some(client))
         };
         let act = match dice.below(10) {
-            0..=5 => vec![],
-            6 | 7 => vec![member(dice)],
+            0..=6 => vec![],
+            7 => vec![member(dice)],
             8 => vec![member(dice), member(dice)],
             _ => (0..dice.below(7)).map(|_| member(dice)).collect(),
         };
-        let principal = match (dice.below(20), agent.mode) {
+        let principal = match (dice.below(40), agent.mode) {
             (0, _) => Principal::Unclear,
             (1, _) => Principal::Own,
             (2, _) => Principal::User,
@@ -505,7 +561,7 @@ impl Tok {
             (_, ActorMode::Independent) => Principal::Own,
         };
         let act = if principal == Principal::Own && dice.chance(90) { vec![] } else { act };
-        let mut list = scopes(dice, 3, 6);
+        let mut list = scopes(dice, 3, 3);
         if dice.chance(3) {
             list.push(dice.pick(&["no:reed", "NO:read", "no:read:nothing", "openid"]).to_owned());
         }
@@ -516,23 +572,25 @@ impl Tok {
         Self {
             issuer,
             principal,
-            client: match dice.below(20) {
+            client: match dice.below(40) {
                 0 => None,
                 1 => Some(Err(())),
                 _ => Some(Ok(name(dice))),
             },
-            sub: (!dice.chance(3)).then(|| {
-                if principal == Principal::Own { name(dice) } else { dice.pick(&["alice", "bob", "carol", "carol"]) }
+            sub: (!dice.chance(2)).then(|| {
+                if principal == Principal::Own { name(dice) } else { dice.pick(&["alice", "bob", "bob", "carol", "carol"]) }
             }),
             act,
             scopes: list,
             groups: (!dice.chance(15)).then(|| dice.some(&GROUPS, 60)),
             tenant: (!dice.chance(15)).then(|| dice.pick(&["t1", "t2"])),
             audiences,
-            issued: (!dice.chance(2)).then(|| dice.pick(&[-60, -60, -60, -60, -600, 20, 31])),
-            begins: dice.chance(20).then(|| dice.pick(&[-60, 29, 30, 31])),
-            ends: dice.pick(&[300, 300, 300, 300, 600, 840, 900, -29, -30, -31]),
-            bound: dice.chance(4),
+            issued: (!dice.chance(1)).then(|| {
+                if dice.chance(92) { -60 } else { dice.pick(&[-600, 20, 30, 31]) }
+            }),
+            begins: dice.chance(8).then(|| dice.pick(&[-60, 29, 30, 31])),
+            ends: if dice.chance(92) { 300 } else { dice.pick(&[600, 840, 841, -29, -30, -31]) },
+            bound: dice.chance(2),
         }
     }
 

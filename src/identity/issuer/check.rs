@@ -6,44 +6,39 @@ use super::*;
 pub(super) const DEFAULT_SKEW: Span = Span::from_secs(30);
 /// How far it may be said to be off: more would make short lifetimes pointless.
 const LARGEST_SKEW: Span = Span::from_secs(60);
-
-/// What conditions call `subject.<name>` by themselves.
-const RESERVED: [&str; 4] = ["id", "issuer", "realm", "scopes"];
-
-/// Checks everything but algorithms and keys. `claims` are those of the whole policy.
-pub(super) fn written(
-    issuer: &document::Issuer,
-    claims: &[(String, ValueType)],
-    pointer: &str,
-    problems: &mut Vec<Problem>,
-) {
+/// Checks everything but algorithms and keys, and what only the whole policy shows: that names of
+/// issuers and claims are no two things.
+pub(super) fn written(issuer: &document::Issuer, pointer: &str, problems: &mut Vec<Problem>) {
     let mut check = Check { pointer, problems };
     if issuer.issuer.is_empty() || issuer.issuer.chars().any(char::is_control) {
-        check.error("/issuer", "an issuer without a name", "the exact `iss` of its tokens");
+        check.error(
+            "/issuer",
+            "an issuer without a name",
+            "the exact `iss` of its tokens",
+        );
     }
     check.times(issuer);
     check.token_types(issuer);
     check.tests("/require", issuer.require.as_deref(), true);
     check.tests("/user_token", issuer.user_token.as_deref(), false);
     check.tests("/own_token", issuer.own_token.as_deref(), false);
-    if issuer.person.as_ref().is_some_and(|person| person.realm.as_deref() == Some("")) {
+    if issuer
+        .person
+        .as_ref()
+        .is_some_and(|person| person.realm.as_deref() == Some(""))
+    {
         check.error("/person/realm", "a realm without a name", "a name");
     }
     if issuer.scope_claims.as_ref().is_some_and(Vec::is_empty) {
-        check.error("/claims/scopes", "no claim to read scopes from", "at least one claim");
+        check.error(
+            "/claims/scopes",
+            "no claim to read scopes from",
+            "at least one claim",
+        );
     }
     check.scope_map(issuer);
     for (name, claim) in &issuer.claims {
         check.claim(name, claim);
-        let elsewhere = claims.iter().find(|(declared, _)| declared == name);
-        if let Some((_, value_type)) = elsewhere.filter(|(_, other)| *other != claim.value_type) {
-            let message = format!("`{}` here, and another type at another issuer", claim.value_type);
-            check.error(
-                &format!("/claims/{}/type", escaped(name)),
-                message,
-                format!("one type for `subject.{name}`, such as `{value_type}`"),
-            );
-        }
     }
 }
 
@@ -54,13 +49,24 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn error(&mut self, at: &str, message: impl Into<String>, expected: impl Into<String>) {
-        self.problems.push(Problem::error(format!("{}{at}", self.pointer), message, expected));
+        self.problems.push(Problem::error(
+            format!("{}{at}", self.pointer),
+            message,
+            expected,
+        ));
     }
 
     fn times(&mut self, issuer: &document::Issuer) {
         let zero = Span::from_secs(0);
-        if issuer.clock_skew.is_some_and(|skew| skew < zero || skew > LARGEST_SKEW) {
-            self.error("/clock_skew", "a clock may not be this far off", "0s to 60s");
+        if issuer
+            .clock_skew
+            .is_some_and(|skew| skew < zero || skew > LARGEST_SKEW)
+        {
+            self.error(
+                "/clock_skew",
+                "a clock may not be this far off",
+                "0s to 60s",
+            );
         }
         if issuer.max_lifetime.is_some_and(|lifetime| lifetime <= zero) {
             self.error("/max_lifetime", "no token lives this short", "more than 0s");
@@ -69,9 +75,15 @@ impl Check<'_> {
 
     /// `JWT` or no type is what ID tokens say too, so something else must tell them apart.
     fn token_types(&mut self, issuer: &document::Issuer) {
-        let Some(types) = &issuer.token_types else { return };
+        let Some(types) = &issuer.token_types else {
+            return;
+        };
         if types.is_empty() {
-            self.error("/token_types", "no token type is accepted", "at least one, such as at+jwt");
+            self.error(
+                "/token_types",
+                "no token type is accepted",
+                "at least one, such as at+jwt",
+            );
         }
         let tells_apart = match &issuer.require {
             Some(require) => !require.is_empty(),
@@ -102,7 +114,11 @@ impl Check<'_> {
                 RequirementTest::Equals(_) | RequirementTest::Present(_) => None,
             };
             if test.claim.is_empty() || test.claim.iter().chain(compared).any(String::is_empty) {
-                self.error(&at, "a test of a claim without a name", "the name of a claim");
+                self.error(
+                    &at,
+                    "a test of a claim without a name",
+                    "the name of a claim",
+                );
             }
         }
     }
@@ -116,28 +132,31 @@ impl Check<'_> {
             }
             if Scope::parse(ours).is_none() {
                 let message = format!("`{ours}` is no scope");
-                self.error(&at, message, "`[no:]<action>:<type>`, such as read:document");
+                self.error(
+                    &at,
+                    message,
+                    "`[no:]<action>:<type>`, such as read:document",
+                );
             }
         }
     }
 
     fn claim(&mut self, name: &str, claim: &document::Claim) {
         let at = format!("/claims/{}", escaped(name));
-        if RESERVED.contains(&name) {
-            let message = format!("`subject.{name}` is not a claim's to define");
-            self.error(&at, message, "another name");
-        }
         if claim.from.is_empty() || claim.from.iter().any(String::is_empty) {
-            self.error(&format!("{at}/from"), "no claim to read from", "at least one claim");
-        }
-        let strings = ValueType::List(Box::new(ValueType::String));
-        if name == "groups" && claim.value_type != strings {
-            let message = format!("groups cannot be of type `{}`", claim.value_type);
-            self.error(&format!("{at}/type"), message, "[string]");
+            self.error(
+                &format!("{at}/from"),
+                "no claim to read from",
+                "at least one claim",
+            );
         }
         if claim.absent == Absent::Empty && empty(&claim.value_type).is_none() {
             let message = format!("`{}` has no empty value", claim.value_type);
-            self.error(&format!("{at}/absent"), message, "`unknown`, or a list or string type");
+            self.error(
+                &format!("{at}/absent"),
+                message,
+                "`unknown`, or a list or string type",
+            );
         }
     }
 }

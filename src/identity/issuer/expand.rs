@@ -11,8 +11,14 @@ impl Issuer {
         let mut members = vec![
             ("issuer", text(&self.issuer)),
             ("profile", text(profile_name(self.profile))),
-            ("algorithms", texts(self.algorithms.iter().map(|algorithm| algorithm.name()))),
-            ("token_types", texts(self.token_types.iter().map(String::as_str))),
+            (
+                "algorithms",
+                texts(self.algorithms.iter().map(|algorithm| algorithm.name())),
+            ),
+            (
+                "token_types",
+                texts(self.token_types.iter().map(String::as_str)),
+            ),
             ("require", tests(&self.require)),
             ("user_token", proof(&self.user)),
             ("own_token", proof(&self.own)),
@@ -33,9 +39,15 @@ impl Issuer {
         }
         members.extend([
             ("token_scopes", text(token_scopes_name(self.token_scopes))),
-            ("may_name_actors_of", texts(self.may_name_actors_of.iter().map(String::as_str))),
+            (
+                "may_name_actors_of",
+                texts(self.may_name_actors_of.iter().map(String::as_str)),
+            ),
             ("clock_skew", span(self.clock_skew)),
-            ("sender_constraint", text(sender_constraint_name(self.sender_constraint))),
+            (
+                "sender_constraint",
+                text(sender_constraint_name(self.sender_constraint)),
+            ),
         ]);
         object(members)
     }
@@ -53,7 +65,12 @@ impl Issuer {
 }
 
 fn object(members: Vec<(&str, Json)>) -> Json {
-    Json::Object(members.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    Json::Object(
+        members
+            .into_iter()
+            .map(|(name, value)| (name.into(), value))
+            .collect(),
+    )
 }
 
 fn text(text: &str) -> Json {
@@ -65,7 +82,11 @@ fn texts<'a>(names: impl Iterator<Item = &'a str>) -> Json {
 }
 
 fn map(map: &BTreeMap<String, String>) -> Json {
-    object(map.iter().map(|(name, value)| (name.as_str(), text(value))).collect())
+    object(
+        map.iter()
+            .map(|(name, value)| (name.as_str(), text(value)))
+            .collect(),
+    )
 }
 
 fn span(span: Span) -> Json {
@@ -108,26 +129,33 @@ fn test(requirement: &Requirement) -> Json {
     let mut members = vec![("claim", claims)];
     match &requirement.test {
         RequirementTest::Equals(word) => members.push(("equals", text(word))),
-        RequirementTest::EqualsClaim { claim, prefix, suffix } => {
-            members.extend(comparison("equals_claim", claim, prefix, suffix));
+        RequirementTest::EqualsClaim {
+            claim,
+            prefix,
+            suffix,
+        } => {
+            members.push(("equals_claim", other_claim(claim, prefix, suffix)));
         }
-        RequirementTest::DiffersFromClaim { claim, prefix, suffix } => {
-            members.extend(comparison("differs_from_claim", claim, prefix, suffix));
+        RequirementTest::DiffersFromClaim {
+            claim,
+            prefix,
+            suffix,
+        } => {
+            members.push(("differs_from_claim", other_claim(claim, prefix, suffix)));
         }
         RequirementTest::Present(present) => members.push(("present", Json::Bool(*present))),
     }
     object(members)
 }
 
-fn comparison<'a>(
-    name: &'a str,
-    claim: &str,
-    prefix: &str,
-    suffix: &str,
-) -> impl Iterator<Item = (&'a str, Json)> {
-    let affixes = [("prefix", prefix), ("suffix", suffix)];
-    let affixes = affixes.map(|(name, affix)| (!affix.is_empty()).then(|| (name, text(affix))));
-    [Some((name, text(claim)))].into_iter().chain(affixes).flatten()
+/// Another claim, with what is put around its text where something is.
+fn other_claim(claim: &str, prefix: &str, suffix: &str) -> Json {
+    if prefix.is_empty() && suffix.is_empty() {
+        return text(claim);
+    }
+    let members = [("claim", claim), ("prefix", prefix), ("suffix", suffix)];
+    let said = members.into_iter().filter(|(_, value)| !value.is_empty());
+    object(said.map(|(name, value)| (name, text(value))).collect())
 }
 
 const fn profile_name(profile: document::Profile) -> &'static str {

@@ -149,7 +149,7 @@ impl<'f, F: Facts> Evaluation<'f, '_, F> {
                             TextTest::StartsWith => a.starts_with(b),
                         })
                     }
-                    (a, b) => unknown(waits_of(a).union(waits_of(b))),
+                    (a, b) => undecided(a, b),
                 }
             }
         }
@@ -264,7 +264,7 @@ impl<'f, F: Facts> Evaluation<'f, '_, F> {
                     Comparison::Less => order == Ordering::Less,
                     _ => order != Ordering::Greater,
                 }),
-                None => unknown(waits_of(a).union(waits_of(b))),
+                None => undecided(a, b),
             },
         }
     }
@@ -272,7 +272,7 @@ impl<'f, F: Facts> Evaluation<'f, '_, F> {
     fn equal(&mut self, a: Found<'_>, b: Found<'_>) -> Verdict {
         match (a, b) {
             (Found::Unknown(_) | Found::Absent, _) | (_, Found::Unknown(_) | Found::Absent) => {
-                unknown(waits_of(a).union(waits_of(b)))
+                undecided(a, b)
             }
             (Found::Null, Found::Null) => settled(true),
             (Found::Null, _) | (_, Found::Null) => settled(false),
@@ -340,11 +340,16 @@ fn length(found: Found<'_>) -> Option<usize> {
     }
 }
 
-/// What an undecided comparison waits for.
-const fn waits_of(found: Found<'_>) -> Sources {
-    match found {
-        Found::Unknown(waits) => waits,
-        Found::Absent | Found::Null | Found::Terms(_) | Found::Value(_) => Sources::NONE,
+/// A comparison that cannot be made now: never, where one side stays unknown whatever comes.
+fn undecided(a: Found<'_>, b: Found<'_>) -> Verdict {
+    let waits = |found| match found {
+        Found::Unknown(waits) if !waits.is_empty() => Some(waits),
+        Found::Unknown(_) | Found::Absent => None,
+        Found::Null | Found::Terms(_) | Found::Value(_) => Some(Sources::NONE),
+    };
+    match (waits(a), waits(b)) {
+        (Some(a), Some(b)) => unknown(a.union(b)),
+        _ => unknown(Sources::NONE),
     }
 }
 

@@ -152,7 +152,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
         ("    credentials: keep\n", "", "p:11:5: nobody checks whose `document` it is: `by-scope:read:document` allows it without looking at the record; expected `credentials: keep`, `per_record: upstream`, `per_record: none`, or a condition on `resource`"),
         ("credentials: keep", "credentials: keep\n    per_record: none", "p:14:17: the upstream already checks the user's own token; expected either `credentials: keep` or `per_record`"),
         ("credentials: keep", "credentials: keep\n    attributes: { owner: { type: string } }", "p:14:26: `from` is missing; expected a map, or a map, or a map"),
-        ("credentials: keep", "credentials: keep\n    attributes: { owner: { type: string, from: { lookup: { cluster: x, path: \"/m/{nr}\", pointer: /o } } } }", "p:14:76: no path of this resource has a variable `nr`; expected a variable of one of its templates"),
+        ("credentials: keep", "credentials: keep\n    attributes: { owner: { type: string, from: { lookup: { cluster: x, path: \"/m/{nr}\", pointer: /o } } } }", "p:14:78: no path of this resource has a variable `nr`; expected a variable of one of its templates"),
         ("credentials: keep", "credentials: keep\n    attributes: { id: { type: string, from: { path: id } } }", "p:14:19: `resource.id` always exists and cannot be declared; expected another name"),
         ("[{ path: \"/v1/documents/{id}\" }]", "[]", "p:11:5: nothing leads to `document`; expected `http` with at least one path"),
         ("[{ path: \"/v1/documents/{id}\" }]", "[{ path: \"/v1/{id}\" }, { path: \"/v1/{name}\" }]", "p:14:42: `/v1/{name}` on host `api.example.com` means the same paths as `/v1/{id}`; expected each host and template once, in one resource"),
@@ -184,7 +184,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
         let policy = format!("{SMALL}approvals: {text}\n");
         Policy::load_yaml("p", &policy).unwrap_err().0.first().unwrap().to_string()
     };
-    assert_eq!(approvals("{ signing_key: c2VjcmV0 }"), "p:15:29: a secret in a policy is printed by the gateway; expected `{ env: NAME }`");
+    assert_eq!(approvals("{ signing_key: c2VjcmV0 }"), "p:15:27: a secret in a policy is printed by the gateway; expected `{ env: NAME }`");
     assert_eq!(approvals("{ mode: tag }"), "p:15:20: a tag that nobody signed proves nothing; expected `signing_key: { env: NAME }` beside `mode: tag`");
     let limits = format!("{SMALL}limits: {{ request_body: 1GB, actor_chain: 9 }}\n");
     let errors = Policy::load_yaml("p", &limits).unwrap_err().to_string();
