@@ -33,7 +33,7 @@ fn decided(
     let acting = identified(policy, request, now)?;
     let mapped = request.mapped.ok_or(Reason::UnmappedRequest)?;
     let resource = policy.resources.get(mapped.resource as usize).ok_or(Reason::UnmappedRequest)?;
-    if !acting.token.audiences.iter().any(|audience| *audience == resource.audience) {
+    if !acting.token.audiences.contains(&resource.audience) {
         return Err(Reason::WrongAudience);
     }
     if acting.token.bad_scope {

@@ -229,10 +229,8 @@ impl Enforcement {
             }
         }
         if let Some(reply) = open::answer(&engine, &self.asked) {
-            self.decision = Some(Decision {
-                effect: Effect::Allow,
-                ..Decision::deny(Reason::AllowedPublic)
-            });
+            self.decision =
+                Some(Decision { effect: Effect::Allow, ..Decision::deny(Reason::AllowedPublic) });
             return self.reply(reply);
         }
         match self.map() {

@@ -75,9 +75,10 @@ impl Policy {
                 let known: Vec<String> = problems.iter().map(|p| p.pointer.clone()).collect();
                 let repeats = |problem: &Problem| {
                     known.iter().any(|at| {
-                        problem.pointer.strip_prefix(at.as_str()).is_some_and(|rest| {
-                            rest.is_empty() || rest.starts_with('/')
-                        })
+                        problem
+                            .pointer
+                            .strip_prefix(at.as_str())
+                            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
                     })
                 };
                 problems.extend(more.into_iter().filter(|problem| !repeats(problem)));

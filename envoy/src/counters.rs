@@ -23,11 +23,7 @@ impl Counters {
                     ReasonKind::Allowed => Effect::Allow,
                     _ => Effect::Deny,
                 };
-                Ok((
-                    effect,
-                    *reason,
-                    host::define_counter(&name(effect, *reason))?,
-                ))
+                Ok((effect, *reason, host::define_counter(&name(effect, *reason))?))
             })
             .collect::<Result<_, HostError>>()?;
         Ok(Self { ids })
@@ -40,9 +36,7 @@ impl Counters {
         };
         match self.ids.iter().find(same) {
             Some((_, _, id)) => host::count(*id),
-            None => Err(HostError::OutOfStep(
-                "a decision whose effect is not its reason's",
-            )),
+            None => Err(HostError::OutOfStep("a decision whose effect is not its reason's")),
         }
     }
 }

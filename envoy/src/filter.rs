@@ -3,6 +3,8 @@
 mod body;
 mod edits;
 mod exchange;
+mod last_resort;
+mod properties;
 
 use crate::host::{self, Half};
 use crate::plugin::Worker;
@@ -25,10 +27,7 @@ pub(crate) struct Filter {
 impl Filter {
     /// Without a worker, no policy is in force and every request is refused.
     pub(crate) const fn new(worker: Option<Rc<Worker>>) -> Self {
-        Self {
-            worker,
-            exchange: None,
-        }
+        Self { worker, exchange: None }
     }
 }
 
@@ -49,16 +48,12 @@ impl HostContext for Filter {
 impl HttpContext for Filter {
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> FilterAction {
         match (&self.worker, &self.exchange) {
-            (Some(worker), None) => self
-                .exchange
-                .insert(Exchange::new(Rc::clone(worker)))
-                .on_request_headers(end),
+            (Some(worker), None) => {
+                self.exchange.insert(Exchange::new(Rc::clone(worker))).on_request_headers(end)
+            }
             _ => {
-                host::log(
-                    LogLevel::Error,
-                    "ambit: a request without a policy, or told twice",
-                );
-                exchange::refuse();
+                host::log(LogLevel::Error, "ambit: a request without a policy, or told twice");
+                last_resort::refuse();
                 FilterAction::Pause
             }
         }
@@ -129,23 +124,14 @@ mod tests {
     }"#;
 
     fn holds(mut filter: Filter) {
-        assert_eq!(
-            filter.on_http_request_headers(3, false),
-            FilterAction::Pause
-        );
+        assert_eq!(filter.on_http_request_headers(3, false), FilterAction::Pause);
         assert_eq!(filter.on_http_request_body(7, false), FilterAction::Pause);
         filter.on_http_call_response(1, 3, 0, 0);
         assert_eq!(filter.on_http_request_body(9, true), FilterAction::Pause);
         assert_eq!(filter.on_http_request_trailers(1), FilterAction::Pause);
         // Envoy's own answer, to a request that times out.
-        assert_eq!(
-            filter.on_http_response_headers(3, false),
-            FilterAction::Continue
-        );
-        assert_eq!(
-            filter.on_http_response_body(5, true),
-            FilterAction::Continue
-        );
+        assert_eq!(filter.on_http_response_headers(3, false), FilterAction::Continue);
+        assert_eq!(filter.on_http_response_body(5, true), FilterAction::Continue);
         filter.on_log();
         assert_eq!(filter.on_http_request_body(11, true), FilterAction::Pause);
     }

@@ -21,10 +21,7 @@ impl Mint {
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut boot = [0; 10];
         getrandom::getrandom(&mut boot)?;
-        Ok(Self {
-            boot,
-            issued: Cell::new(0),
-        })
+        Ok(Self { boot, issued: Cell::new(0) })
     }
 
     /// The ids of the next request.
@@ -34,14 +31,8 @@ impl Mint {
         let [_, _, counted @ ..] = number.to_be_bytes();
         let mut record = [0; 16];
         let parts = self.boot.iter().chain(&counted);
-        record
-            .iter_mut()
-            .zip(parts)
-            .for_each(|(to, from)| *to = *from);
-        Ids {
-            record: URL_SAFE_NO_PAD.encode(record),
-            boot: URL_SAFE_NO_PAD.encode(self.boot),
-        }
+        record.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
+        Ids { record: URL_SAFE_NO_PAD.encode(record), boot: URL_SAFE_NO_PAD.encode(self.boot) }
     }
 }
 
@@ -53,9 +44,8 @@ mod tests {
     #[test]
     fn ids_differ_within_a_life_and_between_lives() {
         let (one, other) = (Mint::new().unwrap(), Mint::new().unwrap());
-        let records: BTreeSet<String> = (0..600)
-            .flat_map(|_| [one.next().record, other.next().record])
-            .collect();
+        let records: BTreeSet<String> =
+            (0..600).flat_map(|_| [one.next().record, other.next().record]).collect();
         assert_eq!(records.len(), 1200);
         assert_ne!(one.next().boot, other.next().boot);
         assert_eq!(one.next().boot, one.next().boot);
@@ -65,10 +55,6 @@ mod tests {
     fn a_record_id_is_22_characters_that_need_no_quoting() {
         let record = Mint::new().unwrap().next().record;
         assert_eq!(record.len(), 22);
-        assert!(
-            record
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        );
+        assert!(record.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
     }
 }

@@ -51,10 +51,7 @@ impl Plugin {
         let policy = worker.engine.policy();
         let version = env!("CARGO_PKG_VERSION");
         let (name, hash) = (policy.name(), policy.hash());
-        host::log(
-            LogLevel::Info,
-            &format!("ambit {version}: policy `{name}` {hash} in force"),
-        );
+        host::log(LogLevel::Info, &format!("ambit {version}: policy `{name}` {hash} in force"));
         for warning in worker.engine.warnings() {
             log_lines(LogLevel::Warn, &warning.to_string());
         }
@@ -113,11 +110,7 @@ impl RootContext for Plugin {
             return;
         };
         if let Some(every) = worker.engine.tick_every() {
-            tick_every(
-                u32::try_from(every.millis())
-                    .unwrap_or(u32::MAX)
-                    .max(FIRST_TICK),
-            );
+            tick_every(u32::try_from(every.millis()).unwrap_or(u32::MAX).max(FIRST_TICK));
         }
         let now = match host::now() {
             Ok(now) => now,
@@ -130,14 +123,8 @@ impl RootContext for Plugin {
                 }
                 Err(error) => {
                     let cluster = &callout.cluster;
-                    host::log(
-                        LogLevel::Error,
-                        &format!("ambit: cluster `{cluster}`: {error}"),
-                    );
-                    let lost = CalloutReply {
-                        status: None,
-                        body: &[],
-                    };
+                    host::log(LogLevel::Error, &format!("ambit: cluster `{cluster}`: {error}"));
+                    let lost = CalloutReply { status: None, body: &[] };
                     tell(&worker, callout.number, lost, LogLevel::Warn);
                 }
             }
@@ -167,10 +154,7 @@ fn tell(worker: &Worker, number: u32, reply: CalloutReply<'_>, level: LogLevel) 
 
 fn tick_every(milliseconds: u32) {
     if let Err(error) = host::tick_every(milliseconds) {
-        host::log(
-            LogLevel::Error,
-            &format!("ambit: no keys will be fetched: {error}"),
-        );
+        host::log(LogLevel::Error, &format!("ambit: no keys will be fetched: {error}"));
     }
 }
 

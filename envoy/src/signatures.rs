@@ -20,9 +20,7 @@ pub(crate) struct Signatures {
 
 impl Default for Signatures {
     fn default() -> Self {
-        Self {
-            host: Cell::new(true),
-        }
+        Self { host: Cell::new(true) }
     }
 }
 
@@ -115,13 +113,7 @@ mod tests {
         for no in [&b""[..], b"\x12\x03bad"] {
             assert_eq!(verdict(no), Some(SignatureVerdict::Invalid));
         }
-        for odd in [
-            &b"\x08\x01\x12\x01x"[..],
-            b"\x08\x02",
-            b"\x08",
-            b"\x01",
-            b"\x08\x00",
-        ] {
+        for odd in [&b"\x08\x01\x12\x01x"[..], b"\x08\x02", b"\x08", b"\x01", b"\x08\x00"] {
             assert_eq!(verdict(odd), None);
         }
     }
@@ -129,15 +121,9 @@ mod tests {
     #[test]
     fn a_host_without_the_function_is_not_asked_again() {
         let signatures = Signatures::default();
-        signatures.learn(HostError::Status {
-            call: "x",
-            status: 2,
-        });
+        signatures.learn(HostError::Status { call: "x", status: 2 });
         assert!(signatures.host.get(), "a bad argument is about one key");
-        signatures.learn(HostError::Status {
-            call: "x",
-            status: 1,
-        });
+        signatures.learn(HostError::Status { call: "x", status: 1 });
         assert!(!signatures.host.get());
     }
 }

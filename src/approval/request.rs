@@ -53,7 +53,8 @@ impl ApprovalRequest<'_> {
             "exp": self.times.1,
             "use_within": self.use_within,
         });
-        let header = json!({ "alg": key.algorithm(), "typ": "ambit-approval-request+jwt", "kid": KEY_ID });
+        let header =
+            json!({ "alg": key.algorithm(), "typ": "ambit-approval-request+jwt", "kid": KEY_ID });
         key.sign(&header, &claims)
     }
 }

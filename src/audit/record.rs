@@ -155,7 +155,10 @@ impl Line {
         }
         let end = (0..=KEPT).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
         let kept = value.get(..end).unwrap_or_default();
-        write_string(&format!("{kept}…{}:{}", value.len(), sha256(value.as_bytes())), &mut self.out);
+        write_string(
+            &format!("{kept}…{}:{}", value.len(), sha256(value.as_bytes())),
+            &mut self.out,
+        );
         self.trunc.push(name);
     }
 

@@ -55,9 +55,9 @@ pub(super) struct Granted<'a>(Option<&'a Grant>);
 impl<'a> Granted<'a> {
     /// The grant, if it counts now: in time, and with proof of its key in the same request.
     pub(super) fn now(grant: Option<&'a Grant>, now: Timestamp) -> Self {
-        Self(grant.filter(|grant| {
-            grant.proved && now >= grant.not_before && now < grant.expires_at
-        }))
+        Self(
+            grant.filter(|grant| grant.proved && now >= grant.not_before && now < grant.expires_at),
+        )
     }
 
     /// Whether it lifts an actor's ceiling here. What a user's agent gains stays within the

@@ -36,7 +36,15 @@ pub(super) fn apply(
 ) -> Decision {
     let numbers = policy.rules_for(mapped.resource, mapped.action);
     let chain = chain_names(policy, numbers, acting);
-    let facts = RequestFacts { request, acting, resource, mapped, chain: &chain, now, missed: Cell::new(false) };
+    let facts = RequestFacts {
+        request,
+        acting,
+        resource,
+        mapped,
+        chain: &chain,
+        now,
+        missed: Cell::new(false),
+    };
     let mut tally = Tally::default();
     for number in numbers {
         let Some(rule) = policy.rules.get(*number as usize) else { continue };
@@ -149,18 +157,15 @@ impl Tally {
         // An allow that waits matters only where it could allow at all, or ask for a stricter yes
         // than was given.
         let settled = self.approval.map(|approval| approval.tier.max(approved));
-        self.waiting
-            .iter()
-            .filter(|(_, asked)| settled.is_none_or(|tier| asked.tier > tier))
-            .fold(
-                if settled.is_some() || !self.waiting.is_empty() {
-                    self.deny_waits
-                } else {
-                    // Nothing can allow, so what a deny would say changes nothing.
-                    Sources::NONE
-                },
-                |sum, (waits, _)| sum.union(*waits),
-            )
+        self.waiting.iter().filter(|(_, asked)| settled.is_none_or(|tier| asked.tier > tier)).fold(
+            if settled.is_some() || !self.waiting.is_empty() {
+                self.deny_waits
+            } else {
+                // Nothing can allow, so what a deny would say changes nothing.
+                Sources::NONE
+            },
+            |sum, (waits, _)| sum.union(*waits),
+        )
     }
 }
 

@@ -144,13 +144,13 @@ impl Asked {
         {
             return Err(BAD);
         }
-        self.presented = one
-            .get("authorization")?
-            .map(|value| credentials::parse(value).map(|presented| match presented {
+        self.presented = one.get("authorization")?.map(|value| {
+            credentials::parse(value).map(|presented| match presented {
                 credentials::Presented::Bearer(token) | credentials::Presented::Dpop(token) => {
                     token.to_owned()
                 }
-            }));
+            })
+        });
         for consumed in ["dpop", "ambit-approval", "ambit-grant", "content-length"] {
             one.get(consumed)?;
         }
@@ -161,8 +161,9 @@ impl Asked {
         self.if_match = kept("if-match")?;
         self.if_none_match = kept("if-none-match")?;
         self.if_unmodified_since = kept("if-unmodified-since")?;
-        self.encoded_body =
-            one.get("content-encoding")?.is_some_and(|value| !value.eq_ignore_ascii_case("identity"));
+        self.encoded_body = one
+            .get("content-encoding")?
+            .is_some_and(|value| !value.eq_ignore_ascii_case("identity"));
         self.form = self.content_type.as_deref().is_some_and(|value| {
             value.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded")
         });

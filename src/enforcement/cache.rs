@@ -35,7 +35,8 @@ impl TokenCache {
     ) -> Option<Rc<VerifiedToken>> {
         let found = self.slots.get(slot(token)).and_then(|pair| {
             pair.iter().flatten().find(|entry| {
-                *entry.token == *token && generation(entry.verified.issuer) == Some(entry.generation)
+                *entry.token == *token
+                    && generation(entry.verified.issuer) == Some(entry.generation)
             })
         });
         match found {

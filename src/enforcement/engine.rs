@@ -35,10 +35,7 @@ impl Engine {
     ///
     /// # Errors
     /// Everything that is wrong with it, at once.
-    pub fn load(
-        configuration: &[u8],
-        environment: &Environment<'_>,
-    ) -> Result<Self, PolicyErrors> {
+    pub fn load(configuration: &[u8], environment: &Environment<'_>) -> Result<Self, PolicyErrors> {
         Self::with(Policy::load("policy", configuration)?, environment)
     }
 
@@ -123,7 +120,12 @@ impl Engine {
     }
 
     /// The resource a request would be for.
-    pub(super) fn resource_for(&self, host: &str, path: &str, method: &str) -> Option<&ResourceEntry> {
+    pub(super) fn resource_for(
+        &self,
+        host: &str,
+        path: &str,
+        method: &str,
+    ) -> Option<&ResourceEntry> {
         match self.policy.routes.find(host, path, method) {
             Match::Found { route, .. } => {
                 let route = self.policy.routes.route(route)?;

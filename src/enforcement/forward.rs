@@ -37,10 +37,8 @@ impl Enforcement {
     /// The edits of an allowed request.
     pub(super) fn edits(&self, decision: &Decision) -> Edits {
         let policy = &self.engine.policy;
-        let resource = self
-            .mapped
-            .as_ref()
-            .and_then(|mapped| policy.resources.get(mapped.resource as usize));
+        let resource =
+            self.mapped.as_ref().and_then(|mapped| policy.resources.get(mapped.resource as usize));
         let mut edits = self.shadow_edits();
         let keep = resource.is_some_and(|resource| resource.credentials == Credentials::Keep);
         if !keep {
@@ -79,14 +77,12 @@ impl Enforcement {
         let tagged = decision.obligations.contains(&Obligation::Tag);
         self.with_who(|who| {
             let mapped = self.mapped.as_ref();
-            let resource =
-                mapped.and_then(|mapped| policy.resources.get(mapped.resource as usize));
+            let resource = mapped.and_then(|mapped| policy.resources.get(mapped.resource as usize));
             header::write(&header::Told {
                 record: &self.ids.record,
                 subject: who.map(|who| (who.subject_realm(), who.subject_id())),
-                actors: &who.map_or_else(Vec::new, |who| {
-                    who.chain.iter().map(|(_, id)| *id).collect()
-                }),
+                actors: &who
+                    .map_or_else(Vec::new, |who| who.chain.iter().map(|(_, id)| *id).collect()),
                 action: mapped.map_or("", |mapped| mapped.action.name()),
                 resource: resource.map_or("", |resource| resource.id.as_str()),
                 resource_id: mapped.map_or("", |mapped| mapped.id.as_str()),
@@ -99,10 +95,8 @@ impl Enforcement {
     /// The answer to a denied request.
     pub(super) fn refusal(&self, decision: &Decision) -> Reply {
         let policy = &self.engine.policy;
-        let resource = self
-            .mapped
-            .as_ref()
-            .and_then(|mapped| policy.resources.get(mapped.resource as usize));
+        let resource =
+            self.mapped.as_ref().and_then(|mapped| policy.resources.get(mapped.resource as usize));
         let challenged = decision.reason.kind() == ReasonKind::Unauthenticated
             || decision.reason == Reason::InsufficientScope;
         let metadata = resource.filter(|_| challenged).and_then(open::metadata_url);

@@ -42,7 +42,9 @@ impl Keys {
         let mut keys = Self { states: Vec::new(), remotes: Vec::new(), generation: 1 };
         for (at, (issuer, jwks)) in issuers.iter().zip(written).enumerate() {
             keys.states.push(match jwks {
-                Jwks::Inline(_) => issuer.inline_keys.clone().map_or(KeyState::Unavailable, KeyState::Ready),
+                Jwks::Inline(_) => {
+                    issuer.inline_keys.clone().map_or(KeyState::Unavailable, KeyState::Ready)
+                }
                 Jwks::Remote { .. } => KeyState::Unavailable,
             });
             if let Jwks::Remote { cluster, url, refresh, keep_stale } = jwks {

@@ -63,9 +63,9 @@ pub(super) fn needed(
             continue;
         }
         let Some(path) = fill(&lookup.path, variables, raw_values) else { continue };
-        let same = asked.iter_mut().find(|(callout, _)| {
-            callout.cluster == lookup.cluster && callout.path == path
-        });
+        let same = asked
+            .iter_mut()
+            .find(|(callout, _)| callout.cluster == lookup.cluster && callout.path == path);
         if let Some((_, places)) = same {
             places.push(at);
             continue;
@@ -135,8 +135,8 @@ pub(super) fn from_response(
 ) {
     for (entry, state) in resource.attributes.iter().zip(states) {
         if let CompiledSource::Response(pointer) = &entry.from {
-            *state = body
-                .map_or(AttributeState::Unknown, |body| tell(body, pointer, &entry.value_type));
+            *state =
+                body.map_or(AttributeState::Unknown, |body| tell(body, pointer, &entry.value_type));
         }
     }
 }
@@ -161,7 +161,7 @@ pub(crate) fn typed(found: &Json, value_type: &ValueType) -> Option<Value> {
         }
         ValueType::String => Value::String(found.as_str()?.to_owned()),
         ValueType::Timestamp => match found.as_str() {
-            Some(text) => Value::Timestamp(crate::policy::condition::parse_timestamp(text)?),
+            Some(text) => Value::Timestamp(crate::policy::condition::parse_rfc3339(text)?),
             None => Value::Timestamp(Timestamp::from_secs(found.as_i64()?)),
         },
     })

@@ -26,8 +26,7 @@ pub(super) struct Told<'a> {
 pub(super) fn refusal(decision: &Decision, told: Told<'_>) -> Reply {
     let reason = decision.reason;
     let status = status(reason);
-    let mut headers =
-        vec![("content-type".to_owned(), "application/problem+json".to_owned())];
+    let mut headers = vec![("content-type".to_owned(), "application/problem+json".to_owned())];
     headers.push(("cache-control".to_owned(), "no-store".to_owned()));
     if let Some(challenge) = challenge(decision, told.metadata) {
         headers.push(("www-authenticate".to_owned(), challenge));

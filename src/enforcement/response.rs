@@ -37,7 +37,10 @@ impl Enforcement {
     pub(super) fn response_headers(&mut self, headers: &[Header<'_>], end: bool) -> Step {
         let all = |name: &str| {
             let wanted = name.as_bytes().to_vec();
-            headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(&wanted)).map(|(_, v)| *v)
+            headers
+                .iter()
+                .filter(move |(key, _)| key.eq_ignore_ascii_case(&wanted))
+                .map(|(_, v)| *v)
         };
         let mut status = all(":status");
         let ok = matches!((status.next(), status.next()), (Some([b'2', _, _]), None))

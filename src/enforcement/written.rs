@@ -32,8 +32,7 @@ impl Approval {
         let (engine, asked) = (&enforcement.engine, &enforcement.asked);
         let policy = &engine.policy;
         let mapped = enforcement.mapped.as_ref().ok_or(Reason::HostFailure)?;
-        let resource =
-            policy.resources.get(mapped.resource as usize).ok_or(Reason::HostFailure)?;
+        let resource = policy.resources.get(mapped.resource as usize).ok_or(Reason::HostFailure)?;
         let headers: Vec<(String, String)> = asked
             .bound
             .iter()

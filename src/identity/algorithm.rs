@@ -71,9 +71,7 @@ impl Algorithm {
         if name == "Ed25519" {
             return Some(Self::EdDsa);
         }
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name)
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
     /// The `alg` value (RFC 7518 §3.1).
@@ -166,9 +164,7 @@ mod tests {
             assert_eq!(format!("{:?}", algorithm.outside()), algorithm.name());
         }
         assert_eq!(Algorithm::parse("Ed25519"), Some(Algorithm::EdDsa));
-        for name in [
-            "none", "None", "noNE", "", "rs256", "RS256 ", "ES512", "ES256K", "Ed448",
-        ] {
+        for name in ["none", "None", "noNE", "", "rs256", "RS256 ", "ES512", "ES256K", "Ed448"] {
             assert_eq!(Algorithm::parse(name), None, "{name}");
         }
     }

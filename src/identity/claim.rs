@@ -40,9 +40,7 @@ impl ClaimRule {
                 },
             };
         }
-        united
-            .or_else(|| empty(&self.value_type))
-            .map_or(ClaimState::Unknown, ClaimState::Known)
+        united.or_else(|| empty(&self.value_type)).map_or(ClaimState::Unknown, ClaimState::Known)
     }
 }
 
@@ -104,11 +102,9 @@ pub(crate) fn value_of(json: &Json, value_type: &ValueType) -> Option<Value> {
         (ValueType::Dyn, json) => Some(Value::Dyn(json.clone())),
         (ValueType::Bool, Json::Bool(value)) => Some(Value::Bool(*value)),
         (ValueType::Int, Json::Number(text)) => text.parse().ok().map(Value::Int),
-        (ValueType::Double, Json::Number(text)) => text
-            .parse()
-            .ok()
-            .filter(|number: &f64| number.is_finite())
-            .map(Value::Double),
+        (ValueType::Double, Json::Number(text)) => {
+            text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Double)
+        }
         (ValueType::String, Json::String(text)) => Some(Value::String(text.to_string())),
         (ValueType::Timestamp, Json::Number(text)) => numeric_date(text).map(Value::Timestamp),
         (ValueType::Timestamp, Json::String(text)) => rfc3339::parse(text).map(Value::Timestamp),
@@ -142,9 +138,7 @@ pub(super) fn numeric_date(text: &str) -> Option<Timestamp> {
 pub(super) fn says(json: &Json, word: &str) -> bool {
     match json {
         Json::String(text) => **text == *word || text.split(' ').any(|part| part == word),
-        Json::Array(elements) => elements
-            .iter()
-            .any(|element| text_of(element) == Some(word)),
+        Json::Array(elements) => elements.iter().any(|element| text_of(element) == Some(word)),
         other => text_of(other) == Some(word),
     }
 }

@@ -35,10 +35,7 @@ pub(super) fn ecdsa_signature(halves: &[u8]) -> Vec<u8> {
 
 fn public_key(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
     let no_unused_bits: &[u8] = &[0];
-    value(
-        SEQUENCE,
-        &[algorithm, &value(BIT_STRING, &[no_unused_bits, key])],
-    )
+    value(SEQUENCE, &[algorithm, &value(BIT_STRING, &[no_unused_bits, key])])
 }
 
 fn unsigned(big_endian: &[u8]) -> Vec<u8> {

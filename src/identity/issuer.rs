@@ -73,31 +73,19 @@ impl Issuer {
         let inline_keys = match &written.jwks {
             Jwks::Inline(set) => {
                 let pointer = format!("{pointer}/jwks/inline");
-                Some(Rc::new(jwks::read_inline(
-                    set,
-                    &algorithms,
-                    &pointer,
-                    problems,
-                )))
+                Some(Rc::new(jwks::read_inline(set, &algorithms, &pointer, problems)))
             }
             Jwks::Remote { .. } => None,
         };
         let person = written.person.as_ref();
         let one_list = |list: &Option<Vec<Requirement>>, habit: Proof| match list {
-            Some(list) => Proof {
-                any_of: vec![list.clone()],
-                ignores_case: false,
-            },
+            Some(list) => Proof { any_of: vec![list.clone()], ignores_case: false },
             None => habit,
         };
         let rules = claims.iter().map(|(name, value_type)| {
             let claim = written.claims.get(name)?;
             let ClaimRule { from, absent, .. } = rule(claim);
-            Some(ClaimRule {
-                from,
-                absent,
-                value_type: value_type.clone(),
-            })
+            Some(ClaimRule { from, absent, value_type: value_type.clone() })
         });
         Self {
             index,
@@ -144,10 +132,7 @@ impl Issuer {
     /// knows the resource types checks that they are of the policy: in a token, a scope that is
     /// not denies.
     pub fn mapped_scopes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.scope_map
-            .iter()
-            .flatten()
-            .map(|(theirs, ours)| (theirs.as_str(), ours.as_str()))
+        self.scope_map.iter().flatten().map(|(theirs, ours)| (theirs.as_str(), ours.as_str()))
     }
 
     /// Whether a header of this `typ` can be an access token's.
@@ -179,10 +164,7 @@ fn algorithms(
         return habit;
     };
     let pointer = format!("{pointer}/algorithms");
-    let known: Vec<_> = Algorithm::ALL
-        .iter()
-        .map(|algorithm| algorithm.name())
-        .collect();
+    let known: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
     let expected = format!("one of {}", known.join(", "));
     let mut algorithms = Vec::new();
     for (at, name) in names.iter().enumerate() {
@@ -197,31 +179,16 @@ fn algorithms(
         }
     }
     if names.is_empty() {
-        problems.push(Problem::error(
-            &pointer,
-            "no algorithm is accepted",
-            expected,
-        ));
+        problems.push(Problem::error(&pointer, "no algorithm is accepted", expected));
     }
-    let shared = algorithms
-        .iter()
-        .filter(|one| one.family() == Family::Hmac)
-        .count();
+    let shared = algorithms.iter().filter(|one| one.family() == Family::Hmac).count();
     if shared > 0 && shared < algorithms.len() {
         let message = "shared secrets and public keys at one issuer can be taken for each other";
-        problems.push(Problem::error(
-            &pointer,
-            message,
-            "either HS* or the others",
-        ));
+        problems.push(Problem::error(&pointer, message, "either HS* or the others"));
     }
     if shared > 0 && matches!(written.jwks, Jwks::Remote { .. }) {
         let message = "a shared secret cannot be fetched from a key endpoint";
-        problems.push(Problem::error(
-            &pointer,
-            message,
-            "public-key algorithms, or inline keys",
-        ));
+        problems.push(Problem::error(&pointer, message, "public-key algorithms, or inline keys"));
     }
     algorithms
 }

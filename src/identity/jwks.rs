@@ -13,11 +13,7 @@ pub const MAX_BYTES: usize = 262_144;
 /// The most keys a set may have.
 pub const MAX_KEYS: usize = 100;
 
-const LIMITS: JsonLimits = JsonLimits {
-    bytes: MAX_BYTES,
-    depth: 16,
-    nodes: 16_384,
-};
+const LIMITS: JsonLimits = JsonLimits { bytes: MAX_BYTES, depth: 16, nodes: 16_384 };
 
 /// The keys of one issuer at one time.
 #[derive(Clone, Debug, Default)]
@@ -57,10 +53,9 @@ impl KeySet {
     fn add(&mut self, key: Key) -> Result<(), String> {
         let twin = |other: &Rc<Key>| other.kid() == key.kid() && other.kty() == key.kty();
         match key.kid().filter(|_| self.keys.iter().any(twin)) {
-            Some(kid) => Err(format!(
-                "two keys of one kind have the `kid` `{}`",
-                kid.escape_debug()
-            )),
+            Some(kid) => {
+                Err(format!("two keys of one kind have the `kid` `{}`", kid.escape_debug()))
+            }
             None => {
                 self.keys.push(Rc::new(key));
                 Ok(())
@@ -98,11 +93,7 @@ pub(super) fn read_inline(
     let jwks = match members(document) {
         Ok(jwks) => jwks,
         Err(message) => {
-            problems.push(Problem::error(
-                pointer,
-                message,
-                "a JWK set: `{ keys: [...] }`",
-            ));
+            problems.push(Problem::error(pointer, message, "a JWK set: `{ keys: [...] }`"));
             return set;
         }
     };
@@ -118,11 +109,7 @@ pub(super) fn read_inline(
         });
         if let Err(message) = added {
             let expected = "a public key that verifies this issuer's tokens";
-            problems.push(Problem::error(
-                format!("{pointer}/keys/{at}"),
-                message,
-                expected,
-            ));
+            problems.push(Problem::error(format!("{pointer}/keys/{at}"), message, expected));
         }
     }
     if jwks.is_empty() {
@@ -148,14 +135,8 @@ fn read(jwk: &Json, algorithms: &[Algorithm]) -> Result<Key, String> {
     if algorithms.iter().any(|algorithm| key.fits(*algorithm)) {
         Ok(key)
     } else {
-        let names: Vec<_> = algorithms
-            .iter()
-            .map(|algorithm| algorithm.name())
-            .collect();
-        Err(format!(
-            "the key fits none of the issuer's algorithms ({})",
-            names.join(", ")
-        ))
+        let names: Vec<_> = algorithms.iter().map(|algorithm| algorithm.name()).collect();
+        Err(format!("the key fits none of the issuer's algorithms ({})", names.join(", ")))
     }
 }
 

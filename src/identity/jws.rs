@@ -20,11 +20,7 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 /// known or not: an issuer needs none of them (RFC 8725 §3.10, RFC 7797, RFC 7516).
 const REFUSED: [&str; 8] = ["b64", "crit", "enc", "jku", "jwk", "x5c", "x5u", "zip"];
 
-const HEADER: JsonLimits = JsonLimits {
-    bytes: 8192,
-    depth: 8,
-    nodes: 128,
-};
+const HEADER: JsonLimits = JsonLimits { bytes: 8192, depth: 8, nodes: 128 };
 const PAYLOAD_DEPTH: usize = 32;
 const PAYLOAD_NODES: usize = 8192;
 
@@ -69,11 +65,7 @@ impl<'a> Jws<'a> {
     pub(super) fn read(token: &'a str, max: usize) -> Result<Self, Reason> {
         let read = || {
             let signed = Signed::read(token, max)?;
-            let limits = JsonLimits {
-                bytes: max,
-                depth: PAYLOAD_DEPTH,
-                nodes: PAYLOAD_NODES,
-            };
+            let limits = JsonLimits { bytes: max, depth: PAYLOAD_DEPTH, nodes: PAYLOAD_NODES };
             let payload = parse(&signed.payload, limits).ok()?;
             payload.as_object()?;
             Some(Self { signed, payload })
@@ -96,12 +88,7 @@ impl<'a> Signed<'a> {
         }
         let header = Header::read(&parse(&decode(header)?, HEADER).ok()?)?;
         let payload = decode(payload)?;
-        Some(Self {
-            message,
-            payload,
-            signature,
-            header,
-        })
+        Some(Self { message, payload, signature, header })
     }
 }
 
@@ -129,9 +116,7 @@ fn optional_text(header: &Json, name: &str) -> Option<Option<Box<str>>> {
 
 /// Decodes base64url that is written in the one way it can be; `None` for anything else.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
-    (!text.is_empty())
-        .then(|| BASE64URL.decode(text).ok())
-        .flatten()
+    (!text.is_empty()).then(|| BASE64URL.decode(text).ok()).flatten()
 }
 
 const fn is_base64url(byte: u8) -> bool {
@@ -144,11 +129,7 @@ mod tests {
     use crate::identity::signing::base64url;
 
     fn token(header: &str, payload: &str) -> String {
-        format!(
-            "{}.{}.c2ln",
-            base64url(header.as_bytes()),
-            base64url(payload.as_bytes())
-        )
+        format!("{}.{}.c2ln", base64url(header.as_bytes()), base64url(payload.as_bytes()))
     }
 
     fn header_is_read(header: &str) -> bool {
@@ -157,10 +138,7 @@ mod tests {
 
     #[test]
     fn a_plain_header_is_read_and_unknown_members_mean_nothing() {
-        let token = token(
-            r#"{"alg":"ES256","typ":"at+jwt","kid":"k","x":[1]}"#,
-            r#"{"iss":"i"}"#,
-        );
+        let token = token(r#"{"alg":"ES256","typ":"at+jwt","kid":"k","x":[1]}"#, r#"{"iss":"i"}"#);
         let jws = Jws::read(&token, 4096).unwrap();
         assert_eq!(jws.signed.header.algorithm, Some(Algorithm::Es256));
         assert_eq!(jws.signed.header.kid.as_deref(), Some("k"));
@@ -208,9 +186,7 @@ mod tests {
     fn base64url_has_one_spelling() {
         assert_eq!(decode("e30").as_deref(), Some(&b"{}"[..]));
         // Stray bits, padding, the other alphabet, white space, an impossible length, nothing.
-        for text in [
-            "e31", "e30=", "e3+/", "e3 0", "e30\n", "e", "", "e30.", "é30",
-        ] {
+        for text in ["e31", "e30=", "e3+/", "e3 0", "e30\n", "e", "", "e30.", "é30"] {
             assert_eq!(decode(text), None, "{text}");
         }
     }
@@ -265,31 +241,16 @@ mod tests {
             r#"{"iss":"a"}{"iss":"b"}"#,
             "\u{feff}{}",
         ] {
-            assert!(
-                Jws::read(&token(r#"{"alg":"ES256"}"#, payload), 4096).is_err(),
-                "{payload}"
-            );
+            assert!(Jws::read(&token(r#"{"alg":"ES256"}"#, payload), 4096).is_err(), "{payload}");
         }
-        let invalid = format!(
-            "{}.{}.c2ln",
-            base64url(br#"{"alg":"ES256"}"#),
-            base64url(b"{\"a\":\"\xff\"}")
-        );
+        let invalid =
+            format!("{}.{}.c2ln", base64url(br#"{"alg":"ES256"}"#), base64url(b"{\"a\":\"\xff\"}"));
         assert!(Jws::read(&invalid, 4096).is_err());
     }
 
     #[test]
     fn no_spelling_of_none_is_an_algorithm() {
-        for alg in [
-            "none",
-            "None",
-            "NONE",
-            "nOnE",
-            "",
-            " none",
-            "none\\u0000",
-            "HS256\\u0000",
-        ] {
+        for alg in ["none", "None", "NONE", "nOnE", "", " none", "none\\u0000", "HS256\\u0000"] {
             let text = token(&format!(r#"{{"alg":"{alg}"}}"#), "{}");
             let jws = Jws::read(&text, 4096).unwrap();
             assert_eq!(jws.signed.header.algorithm, None, "{alg}");

@@ -44,20 +44,8 @@ impl Key {
                     })?,
             ),
         };
-        let Material {
-            family,
-            size,
-            decoding,
-            public_der,
-        } = material;
-        let key = Self {
-            kid,
-            family,
-            algorithm,
-            size,
-            decoding,
-            public_der,
-        };
+        let Material { family, size, decoding, public_der } = material;
+        let key = Self { kid, family, algorithm, size, decoding, public_der };
         if algorithm.is_some_and(|algorithm| !key.is_long_enough(algorithm)) {
             return Err("the secret is shorter than its algorithm's hash".to_owned());
         }
@@ -154,15 +142,9 @@ impl Material {
             ("oct", _) => Self::secret(jwk),
             ("EC" | "OKP", curve) => {
                 let curve = curve.unwrap_or("missing");
-                Err(format!(
-                    "`crv` is `{}`, expected P-256, P-384 or Ed25519",
-                    short(curve)
-                ))
+                Err(format!("`crv` is `{}`, expected P-256, P-384 or Ed25519", short(curve)))
             }
-            _ => Err(format!(
-                "`kty` is `{}`, expected RSA, EC, OKP or oct",
-                short(kty)
-            )),
+            _ => Err(format!("`kty` is `{}`, expected RSA, EC, OKP or oct", short(kty))),
         }
     }
 
@@ -196,12 +178,7 @@ impl Material {
             return Err("the point is not on the curve".to_owned());
         }
         let public_der = der::ec_public_key(curve, &point);
-        Ok(Self {
-            family,
-            size,
-            decoding: DecodingKey::from_ec_der(&point),
-            public_der,
-        })
+        Ok(Self { family, size, decoding: DecodingKey::from_ec_der(&point), public_der })
     }
 
     fn ed25519(jwk: &Json) -> Result<Self, String> {
@@ -240,10 +217,7 @@ fn check_purpose(jwk: &Json) -> Result<(), String> {
     }
     if let Some(operations) = jwk.member("key_ops") {
         let operations = operations.as_array().ok_or("`key_ops` must be a list")?;
-        if !operations
-            .iter()
-            .any(|operation| operation.as_str() == Some("verify"))
-        {
+        if !operations.iter().any(|operation| operation.as_str() == Some("verify")) {
             return Err("`key_ops` must include `verify`".to_owned());
         }
     }
@@ -257,10 +231,7 @@ fn check_purpose(jwk: &Json) -> Result<(), String> {
 fn text<'a>(jwk: &'a Json, name: &str) -> Result<Option<&'a str>, String> {
     match jwk.member(name) {
         None => Ok(None),
-        Some(value) => value
-            .as_str()
-            .map(Some)
-            .ok_or_else(|| format!("`{name}` must be a string")),
+        Some(value) => value.as_str().map(Some).ok_or_else(|| format!("`{name}` must be a string")),
     }
 }
 
@@ -280,13 +251,10 @@ fn unsigned(jwk: &Json, name: &str) -> Result<Vec<u8>, String> {
 /// not one in a hundred million is.
 fn is_roca(modulus: &[u8]) -> bool {
     // Primes modulo which 65537 generates few numbers, so that a coincidence says something.
-    const TELLING: [u32; 17] = [
-        11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
-    ];
+    const TELLING: [u32; 17] =
+        [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
     TELLING.into_iter().all(|prime| {
-        let rest = modulus
-            .iter()
-            .fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime);
+        let rest = modulus.iter().fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime);
         let powers = std::iter::successors(Some(1), |power| Some(power * 65_537 % prime));
         powers.take(prime as usize).any(|power| power == rest)
     })
@@ -295,9 +263,8 @@ fn is_roca(modulus: &[u8]) -> bool {
 /// Whether y, little-endian with the sign of x in the last bit, is below 2^255 - 19
 /// (RFC 8032 §5.1.3).
 fn is_canonical(point: &[u8]) -> bool {
-    let Some(((last, middle), first)) = point
-        .split_last()
-        .and_then(|(last, rest)| Some(((last, rest.get(1..)?), rest.first()?)))
+    let Some(((last, middle), first)) =
+        point.split_last().and_then(|(last, rest)| Some(((last, rest.get(1..)?), rest.first()?)))
     else {
         return false;
     };

@@ -59,10 +59,7 @@ fn rfc9068() -> Habits {
 fn keycloak() -> Habits {
     let mut require = all_present(&["exp", "iat", "jti", "sub", "azp"]);
     require.push(equals("typ", "Bearer"));
-    let ignoring_case = |proof: Proof| Proof {
-        ignores_case: true,
-        ..proof
-    };
+    let ignoring_case = |proof: Proof| Proof { ignores_case: true, ..proof };
     Habits {
         token_types: vec!["JWT", "at+jwt"],
         require,
@@ -126,10 +123,7 @@ fn entra(issuer: &str) -> Habits {
         require,
         user: one(present("scp")),
         own: Proof {
-            any_of: vec![
-                vec![equals("idtyp", "app")],
-                vec![equals("xms_sub_fct", "13")],
-            ],
+            any_of: vec![vec![equals("idtyp", "app")], vec![equals("xms_sub_fct", "13")]],
             ignores_case: false,
         },
         person: vec!["tid", "oid"],
@@ -173,11 +167,7 @@ fn common(max_lifetime: Span) -> Habits {
 
 fn groups(from: &str, absent: Absent) -> ClaimRule {
     let value_type = ValueType::List(Box::new(ValueType::String));
-    ClaimRule {
-        from: vec![from.to_owned()],
-        value_type,
-        absent,
-    }
+    ClaimRule { from: vec![from.to_owned()], value_type, absent }
 }
 
 const fn minutes(count: i64) -> Span {
@@ -185,10 +175,7 @@ const fn minutes(count: i64) -> Span {
 }
 
 fn one(test: Requirement) -> Proof {
-    Proof {
-        any_of: vec![vec![test]],
-        ignores_case: false,
-    }
+    Proof { any_of: vec![vec![test]], ignores_case: false }
 }
 
 fn all_present(claims: &[&str]) -> Vec<Requirement> {
@@ -201,17 +188,11 @@ fn present(claim: &str) -> Requirement {
 
 fn any_present(claims: &[&str]) -> Requirement {
     let claim = claims.iter().map(|claim| (*claim).to_owned()).collect();
-    Requirement {
-        claim,
-        test: RequirementTest::Present(true),
-    }
+    Requirement { claim, test: RequirementTest::Present(true) }
 }
 
 fn equals(claim: &str, word: &str) -> Requirement {
-    Requirement {
-        claim: vec![claim.to_owned()],
-        test: RequirementTest::Equals(word.to_owned()),
-    }
+    Requirement { claim: vec![claim.to_owned()], test: RequirementTest::Equals(word.to_owned()) }
 }
 
 /// The claim is the client id between prefix and suffix.
@@ -221,10 +202,7 @@ fn same(claim: &str, prefix: &str, suffix: &str) -> Requirement {
         prefix: prefix.to_owned(),
         suffix: suffix.to_owned(),
     };
-    Requirement {
-        claim: vec![claim.to_owned()],
-        test,
-    }
+    Requirement { claim: vec![claim.to_owned()], test }
 }
 
 /// The claim is there, and is not the client id between prefix and suffix.
@@ -234,8 +212,5 @@ fn differs(claim: &str, prefix: &str, suffix: &str) -> Requirement {
         prefix: prefix.to_owned(),
         suffix: suffix.to_owned(),
     };
-    Requirement {
-        claim: vec![claim.to_owned()],
-        test,
-    }
+    Requirement { claim: vec![claim.to_owned()], test }
 }

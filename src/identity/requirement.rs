@@ -17,24 +17,14 @@ pub(super) struct Proof {
 impl Proof {
     /// Whether the token proves it.
     pub(super) fn holds(&self, payload: &Json, client_id: Option<&str>) -> bool {
-        let token = Token {
-            payload,
-            client_id,
-            ignores_case: self.ignores_case,
-        };
-        self.any_of
-            .iter()
-            .any(|all| !all.is_empty() && all.iter().all(|test| token.passes(test)))
+        let token = Token { payload, client_id, ignores_case: self.ignores_case };
+        self.any_of.iter().any(|all| !all.is_empty() && all.iter().all(|test| token.passes(test)))
     }
 }
 
 /// Whether a token passes every test of a list.
 pub(super) fn all_pass(tests: &[Requirement], payload: &Json, client_id: Option<&str>) -> bool {
-    let token = Token {
-        payload,
-        client_id,
-        ignores_case: false,
-    };
+    let token = Token { payload, client_id, ignores_case: false };
     tests.iter().all(|test| token.passes(test))
 }
 
@@ -46,10 +36,7 @@ struct Token<'a> {
 
 impl Token<'_> {
     fn passes(&self, requirement: &Requirement) -> bool {
-        requirement
-            .claim
-            .iter()
-            .any(|claim| self.claim_passes(claim, &requirement.test))
+        requirement.claim.iter().any(|claim| self.claim_passes(claim, &requirement.test))
     }
 
     fn claim_passes(&self, claim: &str, test: &RequirementTest) -> bool {
@@ -62,16 +49,12 @@ impl Token<'_> {
             RequirementTest::Equals(word) => {
                 find(self.payload, claim).is_some_and(|value| says(value, word))
             }
-            RequirementTest::EqualsClaim {
-                claim: other,
-                prefix,
-                suffix,
-            } => self.compare(claim, other, prefix, suffix) == Some(true),
-            RequirementTest::DiffersFromClaim {
-                claim: other,
-                prefix,
-                suffix,
-            } => self.compare(claim, other, prefix, suffix) == Some(false),
+            RequirementTest::EqualsClaim { claim: other, prefix, suffix } => {
+                self.compare(claim, other, prefix, suffix) == Some(true)
+            }
+            RequirementTest::DiffersFromClaim { claim: other, prefix, suffix } => {
+                self.compare(claim, other, prefix, suffix) == Some(false)
+            }
         }
     }
 
@@ -101,16 +84,9 @@ mod tests {
     use crate::request::json::{JsonLimits, parse};
 
     fn holds(payload: &str, claim: &str, test: RequirementTest) -> bool {
-        let limits = JsonLimits {
-            bytes: 4096,
-            depth: 8,
-            nodes: 64,
-        };
+        let limits = JsonLimits { bytes: 4096, depth: 8, nodes: 64 };
         let payload = parse(payload.as_bytes(), limits).unwrap();
-        let requirement = Requirement {
-            claim: vec![claim.to_owned()],
-            test,
-        };
+        let requirement = Requirement { claim: vec![claim.to_owned()], test };
         all_pass(&[requirement], &payload, Some("app"))
     }
 
@@ -127,13 +103,9 @@ mod tests {
         assert!(holds(r#"{"a":true}"#, "a", equals("true")));
         assert!(holds(r#"{"a":{"b":"x"}}"#, "a.b", equals("x")));
         assert!(holds(r#"{"a.b":"x","a":{"b":"y"}}"#, "a.b", equals("x")));
-        for payload in [
-            r#"{"a":"xy"}"#,
-            r#"{"a":["x y"]}"#,
-            r#"{"a":[["y"]]}"#,
-            r#"{"a":null}"#,
-            "{}",
-        ] {
+        for payload in
+            [r#"{"a":"xy"}"#, r#"{"a":["x y"]}"#, r#"{"a":[["y"]]}"#, r#"{"a":null}"#, "{}"]
+        {
             assert!(!holds(payload, "a", equals("y")), "{payload}");
         }
     }
@@ -141,11 +113,7 @@ mod tests {
     #[test]
     fn null_is_neither_present_nor_absent() {
         assert!(!holds(r#"{"a":null}"#, "a", RequirementTest::Present(true)));
-        assert!(!holds(
-            r#"{"a":null}"#,
-            "a",
-            RequirementTest::Present(false)
-        ));
+        assert!(!holds(r#"{"a":null}"#, "a", RequirementTest::Present(false)));
         assert!(holds("{}", "a", RequirementTest::Present(false)));
     }
 
@@ -154,17 +122,9 @@ mod tests {
         let other = |same: bool| {
             let (claim, prefix, suffix) = ("client_id".to_owned(), "@".to_owned(), "!".to_owned());
             if same {
-                RequirementTest::EqualsClaim {
-                    claim,
-                    prefix,
-                    suffix,
-                }
+                RequirementTest::EqualsClaim { claim, prefix, suffix }
             } else {
-                RequirementTest::DiffersFromClaim {
-                    claim,
-                    prefix,
-                    suffix,
-                }
+                RequirementTest::DiffersFromClaim { claim, prefix, suffix }
             }
         };
         assert!(holds(r#"{"a":"@app!"}"#, "a", other(true)));
@@ -179,12 +139,6 @@ mod tests {
     fn nothing_proves_itself() {
         let payload = Json::Object(Vec::new());
         assert!(!Proof::default().holds(&payload, None));
-        assert!(
-            !Proof {
-                any_of: vec![Vec::new()],
-                ignores_case: false
-            }
-            .holds(&payload, None)
-        );
+        assert!(!Proof { any_of: vec![Vec::new()], ignores_case: false }.holds(&payload, None));
     }
 }

@@ -28,9 +28,7 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
         return None;
     }
     let minutes = (days_since_epoch(year, month, day) * 24 + hour) * 60 + minute - offset;
-    Some(Timestamp::from_millis(
-        (minutes * 60 + second) * 1000 + millis,
-    ))
+    Some(Timestamp::from_millis((minutes * 60 + second) * 1000 + millis))
 }
 
 struct Rest<'a>(&'a str);
@@ -39,18 +37,11 @@ impl Rest<'_> {
     fn digits(&mut self, count: usize) -> Option<i64> {
         let (head, tail) = self.0.split_at_checked(count)?;
         self.0 = tail;
-        head.bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then(|| head.parse().ok())
-            .flatten()
+        head.bytes().all(|byte| byte.is_ascii_digit()).then(|| head.parse().ok()).flatten()
     }
 
     fn one_of(&mut self, accepted: &str) -> Option<char> {
-        let first = self
-            .0
-            .chars()
-            .next()
-            .filter(|first| accepted.contains(*first))?;
+        let first = self.0.chars().next().filter(|first| accepted.contains(*first))?;
         self.0 = self.0.get(first.len_utf8()..)?;
         Some(first)
     }

@@ -48,10 +48,7 @@ impl SigningKey {
         };
         members.insert("alg".to_owned(), json!(format!("{algorithm:?}")));
         members.insert("use".to_owned(), json!("sig"));
-        Ok(Self {
-            signer: Arc::from(signer),
-            public: members,
-        })
+        Ok(Self { signer: Arc::from(signer), public: members })
     }
 
     /// The `alg` value of what it signs.
@@ -72,10 +69,7 @@ impl SigningKey {
     /// A compact JWS (RFC 7515 §3.1). The header is signed as given: `alg` is the caller's to say.
     #[must_use]
     pub fn sign(&self, header: &Value, payload: &Value) -> String {
-        self.sign_bytes(
-            header.to_string().as_bytes(),
-            payload.to_string().as_bytes(),
-        )
+        self.sign_bytes(header.to_string().as_bytes(), payload.to_string().as_bytes())
     }
 
     /// A compact JWS over a header and a payload of any bytes.
@@ -95,9 +89,7 @@ impl SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("algorithm", &self.algorithm())
-            .finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("algorithm", &self.algorithm()).finish_non_exhaustive()
     }
 }
 

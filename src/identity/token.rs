@@ -43,10 +43,7 @@ pub(super) fn read(
         return Err(Reason::WrongTokenType);
     }
     let scope = TokenScope::read(payload, issuer, resolve)?;
-    let principal = match (
-        issuer.user.holds(payload, agreed),
-        issuer.own.holds(payload, agreed),
-    ) {
+    let principal = match (issuer.user.holds(payload, agreed), issuer.own.holds(payload, agreed)) {
         (true, false) => Principal::User,
         (false, true) => Principal::Own,
         (true, true) | (false, false) => Principal::Unclear,
@@ -56,9 +53,7 @@ pub(super) fn read(
         None => super::ClaimState::Unknown,
     });
     let marked = markers.iter().filter_map(|name| {
-        find(payload, name)
-            .and_then(text_of)
-            .map(|text| (name.clone(), text.to_owned()))
+        find(payload, name).and_then(text_of).map(|text| (name.clone(), text.to_owned()))
     });
     Ok(VerifiedToken {
         issuer: issuer.index,
@@ -153,12 +148,7 @@ fn audiences(audience: Option<Vec<&str>>, issuer: &Issuer, client: Option<&str>)
     match audience {
         Some(names) => names
             .into_iter()
-            .map(|name| {
-                issuer
-                    .audiences
-                    .get(name)
-                    .map_or_else(|| name.to_owned(), Clone::clone)
-            })
+            .map(|name| issuer.audiences.get(name).map_or_else(|| name.to_owned(), Clone::clone))
             .collect(),
         None => client
             .and_then(|client| issuer.audience_by_client.get(client))
@@ -191,9 +181,7 @@ fn is_other_token(payload: &Json) -> bool {
             .and_then(text_of)
             .is_some_and(|text| words.iter().any(|word| word.eq_ignore_ascii_case(text)))
     };
-    ID_TOKEN_CLAIMS
-        .iter()
-        .any(|claim| payload.member(claim).is_some())
+    ID_TOKEN_CLAIMS.iter().any(|claim| payload.member(claim).is_some())
         || says_one_of("typ", &OTHER_TYPES)
         || says_one_of("token_use", &["id", "refresh"])
 }
@@ -203,15 +191,10 @@ fn person(payload: &Json, claims: &[String]) -> Option<String> {
     let parts: Option<Vec<String>> = claims
         .iter()
         .map(|claim| {
-            find(payload, claim)
-                .and_then(Json::as_str)
-                .filter(|text| !text.is_empty())
-                .map(encoded)
+            find(payload, claim).and_then(Json::as_str).filter(|text| !text.is_empty()).map(encoded)
         })
         .collect();
-    parts
-        .filter(|parts| !parts.is_empty())
-        .map(|parts| parts.join("/"))
+    parts.filter(|parts| !parts.is_empty()).map(|parts| parts.join("/"))
 }
 
 /// Percent-encodes everything but unreserved characters (RFC 3986 §2.3).
@@ -236,11 +219,8 @@ fn act_chain(payload: &Json, max: usize) -> Result<Vec<ActMember>, Reason> {
             return Err(Reason::MalformedToken);
         }
         let owned = |claim| Ok(name(act, claim)?.map(str::to_owned));
-        let member = ActMember {
-            issuer: owned("iss")?,
-            sub: owned("sub")?,
-            client_id: owned("client_id")?,
-        };
+        let member =
+            ActMember { issuer: owned("iss")?, sub: owned("sub")?, client_id: owned("client_id")? };
         if member.sub.is_none() && member.client_id.is_none() {
             return Err(Reason::MalformedToken);
         }

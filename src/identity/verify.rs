@@ -29,16 +29,7 @@ pub fn begin(
     issuers: &[Issuer],
     keys: &[KeyState],
 ) -> Result<SignatureCheck, Reason> {
-    let Jws {
-        signed:
-            Signed {
-                message,
-                signature,
-                header,
-                ..
-            },
-        payload,
-    } = Jws::read(token, max)?;
+    let Jws { signed: Signed { message, signature, header, .. }, payload } = Jws::read(token, max)?;
     let name = token::name(&payload, "iss")?.ok_or(Reason::MalformedToken)?;
     let (at, issuer) = issuers
         .iter()
@@ -55,9 +46,7 @@ pub fn begin(
     let Some(KeyState::Ready(set)) = keys.get(at) else {
         return Err(Reason::IssuerUnavailable);
     };
-    let key = set
-        .choose(header.kid.as_deref(), algorithm)
-        .ok_or(Reason::UnknownKey)?;
+    let key = set.choose(header.kid.as_deref(), algorithm).ok_or(Reason::UnknownKey)?;
     let decoded = jws::decode(signature).ok_or(Reason::MalformedToken)?;
     if !can_be_signature(key, algorithm, &decoded) {
         return Err(Reason::BadSignature);
@@ -104,11 +93,7 @@ impl SignatureCheck {
             | Algorithm::Ps384
             | Algorithm::Ps512 => return None,
         };
-        Some(HostSignature {
-            hash: self.algorithm.hash(),
-            key: self.key.public_der(),
-            signature,
-        })
+        Some(HostSignature { hash: self.algorithm.hash(), key: self.key.public_der(), signature })
     }
 
     /// The signed bytes: `header.payload`.
@@ -144,8 +129,7 @@ impl SignatureCheck {
     /// Checks the signature here, with `jsonwebtoken` and RustCrypto.
     #[must_use]
     pub fn verify(&self) -> bool {
-        self.key
-            .verify(self.algorithm, self.message(), &self.signature)
+        self.key.verify(self.algorithm, self.message(), &self.signature)
     }
 
     /// Reads what the token says. Only after its signature was found to be the key's: this does

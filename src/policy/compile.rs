@@ -6,9 +6,7 @@ mod rules;
 
 use crate::identity::Issuer;
 use crate::policy::compiled::{ApprovalTerms, IssuerTerms, Policy, SubjectCeiling};
-use crate::policy::document::{
-    ActorSource, ApprovalMode, Document, SenderConstraint, TokenScopes,
-};
+use crate::policy::document::{ActorSource, ApprovalMode, Document, SenderConstraint, TokenScopes};
 use crate::policy::error::{Problem, Severity};
 use crate::policy::routes::Routes;
 use crate::policy::scope::{Scope, ScopeSet, TargetId};
@@ -61,7 +59,12 @@ pub(crate) fn compile(
 
 /// Numbers every resource type, in the order of their names.
 fn targets(document: &Document) -> BTreeMap<String, TargetId> {
-    document.resources.keys().zip(0..).map(|(name, number)| (name.clone(), TargetId(number))).collect()
+    document
+        .resources
+        .keys()
+        .zip(0..)
+        .map(|(name, number)| (name.clone(), TargetId(number)))
+        .collect()
 }
 
 /// The claims of all issuers. One name has one type, for conditions do not ask who issued a token.
@@ -78,14 +81,21 @@ fn claims(document: &Document, problems: &mut Vec<Problem>) -> Vec<(String, Valu
                 ));
             } else if name == "groups" {
                 if claim.value_type != ValueType::List(Box::new(ValueType::String)) {
-                    problems.push(Problem::error(pointer, "`groups` has another type", "`[string]`"));
+                    problems.push(Problem::error(
+                        pointer,
+                        "`groups` has another type",
+                        "`[string]`",
+                    ));
                 }
             } else if let Some(earlier) = claims.insert(name, &claim.value_type)
                 && *earlier != claim.value_type
             {
                 problems.push(Problem::error(
                     pointer,
-                    format!("`{name}` is `{}` here and `{earlier}` at another issuer", claim.value_type),
+                    format!(
+                        "`{name}` is `{}` here and `{earlier}` at another issuer",
+                        claim.value_type
+                    ),
                     "one type for one claim",
                 ));
             }
@@ -233,12 +243,17 @@ fn approvals(
         ));
     }
     for (at, resource) in resources.iter().enumerate() {
-        let understands =
-            document.resources.get(&resource.id).is_some_and(|written| written.understands_approval);
+        let understands = document
+            .resources
+            .get(&resource.id)
+            .is_some_and(|written| written.understands_approval);
         if !understands && ruled.asks_for_approval(at) {
             problems.push(Problem::error(
                 format!("/resources/{}", escape(&resource.id)),
-                format!("`{}` needs approvals and does not say that it understands the tag", resource.id),
+                format!(
+                    "`{}` needs approvals and does not say that it understands the tag",
+                    resource.id
+                ),
                 "`understands_approval: true`, or `approvals.mode: hold`",
             ));
         }

@@ -86,8 +86,11 @@ impl Source {
             })
             .collect();
         located.sort_by(|a, b| {
-            (a.place, &a.problem.pointer, &a.problem.message)
-                .cmp(&(b.place, &b.problem.pointer, &b.problem.message))
+            (a.place, &a.problem.pointer, &a.problem.message).cmp(&(
+                b.place,
+                &b.problem.pointer,
+                &b.problem.message,
+            ))
         });
         located.dedup();
         located
@@ -239,7 +242,10 @@ pub(crate) fn as_json(node: &Node) -> Json {
         Kind::Bool(value) => Json::Bool(*value),
         Kind::List(elements) => Json::Array(elements.iter().map(as_json).collect()),
         Kind::Map(entries) => Json::Object(
-            entries.iter().map(|entry| (entry.name.as_str().into(), as_json(&entry.value))).collect(),
+            entries
+                .iter()
+                .map(|entry| (entry.name.as_str().into(), as_json(&entry.value)))
+                .collect(),
         ),
         Kind::Null => Json::Null,
         Kind::Number(text) => Json::Number(text.as_str().into()),

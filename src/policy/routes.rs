@@ -81,7 +81,8 @@ impl Routes {
             }
         };
         for variable in &mut variables {
-            variable.max = usize::try_from(written.max.unwrap_or(MAX_VARIABLE)).unwrap_or(usize::MAX);
+            variable.max =
+                usize::try_from(written.max.unwrap_or(MAX_VARIABLE)).unwrap_or(usize::MAX);
         }
         let Ok(number) = u32::try_from(self.routes.len()) else { return };
         let router = self.by_host.entry(host.to_owned()).or_default();
@@ -219,7 +220,9 @@ fn template(path: &str) -> Result<(String, Vec<Variable>), String> {
             return Err(format!("`{segment}` mixes a variable with text"));
         } else if segment == "."
             || segment == ".."
-            || !segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&b))
+            || !segment
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&b))
         {
             // Canonical paths never hold anything else unencoded, so it could never match.
             return Err(format!("`{segment}` can never stand in a canonical path"));
@@ -274,7 +277,9 @@ mod tests {
 
     #[test]
     fn templates_that_could_never_match_do_not_load() {
-        for path in ["d", "/a//b", "/a/{x", "/a/b{x}", "/a/../b", "/a b", "/a/{x:hex}", "/a/{x}/{x}"] {
+        for path in
+            ["d", "/a//b", "/a/{x", "/a/b{x}", "/a/../b", "/a b", "/a/{x:hex}", "/a/{x}/{x}"]
+        {
             assert_eq!(routes(&[path]).1.len(), 1, "{path}");
         }
     }

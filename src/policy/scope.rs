@@ -204,7 +204,8 @@ mod tests {
 
     #[test]
     fn strings_off_the_grammar_mean_nothing() {
-        for text in ["", ":", "read:", "openid", "Read:x", "read:x y", "no:", "no:read:", "read:x/"] {
+        for text in ["", ":", "read:", "openid", "Read:x", "read:x y", "no:", "no:read:", "read:x/"]
+        {
             assert!(Scope::parse(text).is_none(), "{text}");
         }
     }

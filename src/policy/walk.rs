@@ -114,7 +114,8 @@ impl Walk {
         let Some(map) = self.map_by_name(at, "actors.<name>.match") else {
             return ActorMatch::default();
         };
-        let texts = |walk: &mut Self, name| map.get(name).map(|at| walk.texts(at)).unwrap_or_default();
+        let texts =
+            |walk: &mut Self, name| map.get(name).map(|at| walk.texts(at)).unwrap_or_default();
         let matches = ActorMatch {
             issuer: self.text_of(&map, "issuer"),
             client_id: texts(self, "client_id"),
@@ -172,7 +173,11 @@ impl Walk {
         for (name, empty) in
             [("actions", rule.actions.is_empty()), ("resources", rule.resources.is_empty())]
         {
-            if empty && map.get(name).is_some_and(|at| matches!(&at.node.kind, Kind::List(l) if l.is_empty())) {
+            if empty
+                && map
+                    .get(name)
+                    .is_some_and(|at| matches!(&at.node.kind, Kind::List(l) if l.is_empty()))
+            {
                 self.error(&map.at(name), "an empty list speaks of nothing", "at least one");
             }
         }
@@ -259,7 +264,9 @@ impl Walk {
             }
             limits.actor_chain = depth;
         }
-        for (name, bytes) in [("request_body", limits.request_body), ("response_body", limits.response_body)] {
+        for (name, bytes) in
+            [("request_body", limits.request_body), ("response_body", limits.response_body)]
+        {
             if bytes > 16 << 20 {
                 self.error(&map.at(name), "more than a worker should hold", "at most 16MiB");
             }
@@ -267,4 +274,3 @@ impl Walk {
         limits
     }
 }
-

@@ -59,14 +59,31 @@ mod tests {
     fn one_scheme_one_space_one_token() {
         assert_eq!(parse("Bearer a.b.c"), Ok(Presented::Bearer("a.b.c")));
         assert_eq!(parse("dpop a.b.c"), Ok(Presented::Dpop("a.b.c")));
-        for value in ["", "Bearer", "Bearer ", "Bearer  a", "Bearer a b", "Bearer a,b", "Basic YTpi", "a.b.c", "Bearer\ta"] {
+        for value in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer  a",
+            "Bearer a b",
+            "Bearer a,b",
+            "Basic YTpi",
+            "a.b.c",
+            "Bearer\ta",
+        ] {
             assert_eq!(parse(value), Err(Reason::MalformedToken), "{value}");
         }
     }
 
     #[test]
     fn a_token_in_the_query_is_seen_however_its_name_is_spelt() {
-        for query in ["access_token=x", "a=1&access_token=x", "acc%65ss_token=x", "ACCESS_TOKEN=x", "access_token", "a=1;access_token=x"] {
+        for query in [
+            "access_token=x",
+            "a=1&access_token=x",
+            "acc%65ss_token=x",
+            "ACCESS_TOKEN=x",
+            "access_token",
+            "a=1;access_token=x",
+        ] {
             assert!(in_query(query), "{query}");
         }
         assert!(!in_query("token=x&q=access_token"));

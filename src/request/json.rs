@@ -347,9 +347,34 @@ mod tests {
     #[test]
     fn what_two_readers_could_read_differently_is_refused() {
         for text in [
-            "", " ", "{", "}", "[1,]", "{\"a\":1,}", "{\"a\":1 \"b\":2}", "nul", "True", "01", "1.", ".5", "+1",
-            "1e", "--1", "NaN", "\"\u{1}\"", "\"\\x\"", "\"\\ud800\"", "'a'", "{a:1}", "1 2", "{}{}", "\u{feff}{}",
-            "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "/*x*/1", "[[[[[[[[[1]]]]]]]]]",
+            "",
+            " ",
+            "{",
+            "}",
+            "[1,]",
+            "{\"a\":1,}",
+            "{\"a\":1 \"b\":2}",
+            "nul",
+            "True",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "1e",
+            "--1",
+            "NaN",
+            "\"\u{1}\"",
+            "\"\\x\"",
+            "\"\\ud800\"",
+            "'a'",
+            "{a:1}",
+            "1 2",
+            "{}{}",
+            "\u{feff}{}",
+            "{\"a\":1,\"a\":2}",
+            "{\"a\":1,\"\\u0061\":2}",
+            "/*x*/1",
+            "[[[[[[[[[1]]]]]]]]]",
         ] {
             assert!(read(text).is_err(), "{text}");
         }
@@ -358,10 +383,15 @@ mod tests {
     #[test]
     fn numbers_stay_as_they_were_written() {
         let json = read("[1.0, 12345678901234567890, -0, 1e3]").unwrap();
-        let texts: Vec<_> = json.as_array().unwrap().iter().map(|n| match n {
-            Json::Number(text) => text.to_string(),
-            _ => String::new(),
-        }).collect();
+        let texts: Vec<_> = json
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|n| match n {
+                Json::Number(text) => text.to_string(),
+                _ => String::new(),
+            })
+            .collect();
         assert_eq!(texts, ["1.0", "12345678901234567890", "-0", "1e3"]);
         assert_eq!(json.pointer("/0").unwrap().as_i64(), None, "a fraction is no integer");
     }

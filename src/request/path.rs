@@ -18,7 +18,8 @@ pub fn canonical(raw: &str) -> Result<Cow<'_, str>, Reason> {
     if raw.len() > MAX_PATH || !raw.starts_with('/') {
         return Err(Reason::MalformedRequest);
     }
-    let path = if raw.bytes().all(is_plain) { Cow::Borrowed(raw) } else { Cow::Owned(recode(raw)?) };
+    let path =
+        if raw.bytes().all(is_plain) { Cow::Borrowed(raw) } else { Cow::Owned(recode(raw)?) };
     check_segments(&path)?;
     Ok(path)
 }
@@ -36,7 +37,10 @@ const fn is_unreserved(byte: u8) -> bool {
 /// What RFC 3986 §3.3 allows in a segment beside these; `;` is left out, for some readers cut
 /// segments there.
 const fn is_separator(byte: u8) -> bool {
-    matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@')
+    matches!(
+        byte,
+        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@'
+    )
 }
 
 /// Decodes once and encodes what must be, so that each path has one spelling.
@@ -70,7 +74,19 @@ fn recode(raw: &str) -> Result<String, Reason> {
     let text = std::str::from_utf8(&decoded).map_err(|_| Reason::MalformedRequest)?;
     // Controls of Unicode's C1 range, and the characters that some readers fold to `/` or `.`.
     let folds = |c: char| {
-        c.is_control() || matches!(c, '\u{2024}' | '\u{2025}' | '\u{2044}' | '\u{2215}' | '\u{29f8}' | '\u{ff0e}' | '\u{ff0f}' | '\u{ff3c}' | '\u{feff}')
+        c.is_control()
+            || matches!(
+                c,
+                '\u{2024}'
+                    | '\u{2025}'
+                    | '\u{2044}'
+                    | '\u{2215}'
+                    | '\u{29f8}'
+                    | '\u{ff0e}'
+                    | '\u{ff0f}'
+                    | '\u{ff3c}'
+                    | '\u{feff}'
+            )
     };
     if text.chars().any(folds) {
         return Err(Reason::MalformedRequest);
@@ -141,11 +157,53 @@ mod tests {
     #[test]
     fn spellings_that_another_reader_could_take_for_another_path_are_refused() {
         for path in [
-            "", "a", "//", "//a", "/a//b", "/a//", "/.", "/..", "/a/../b", "/a/./b", "/a/..", "/%2e/b",
-            "/a/%2e%2E/b", "/a/.%2e", "/a/...", "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/a%25b",
-            "/a%252fb", "/a%00b", "/a%0ab", "/a;b", "/a%3Bb", "/%u002e", "/%", "/%2", "/%zz", "/a b",
-            "/a#b", "/a?b", "/a\u{e9}", "/%c0%ae", "/%e0%80%af", "/%ff", "/%c2%80", "/%ef%bc%8f",
-            "/a|b", "/a\"b", "/a<b", "/a^b", "/a`b", "/a{b", "/[a]", "http://x/a", "*",
+            "",
+            "a",
+            "//",
+            "//a",
+            "/a//b",
+            "/a//",
+            "/.",
+            "/..",
+            "/a/../b",
+            "/a/./b",
+            "/a/..",
+            "/%2e/b",
+            "/a/%2e%2E/b",
+            "/a/.%2e",
+            "/a/...",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a\\b",
+            "/a%25b",
+            "/a%252fb",
+            "/a%00b",
+            "/a%0ab",
+            "/a;b",
+            "/a%3Bb",
+            "/%u002e",
+            "/%",
+            "/%2",
+            "/%zz",
+            "/a b",
+            "/a#b",
+            "/a?b",
+            "/a\u{e9}",
+            "/%c0%ae",
+            "/%e0%80%af",
+            "/%ff",
+            "/%c2%80",
+            "/%ef%bc%8f",
+            "/a|b",
+            "/a\"b",
+            "/a<b",
+            "/a^b",
+            "/a`b",
+            "/a{b",
+            "/[a]",
+            "http://x/a",
+            "*",
         ] {
             assert_eq!(canonical(path), Err(Reason::MalformedRequest), "{path}");
         }
@@ -159,7 +217,8 @@ mod tests {
         let merged = slashes.split('/').filter(|s| !s.is_empty()).collect::<Vec<_>>().join("/");
         let parameters =
             decoded.split('/').map(|s| s.split(';').next().unwrap()).collect::<Vec<_>>().join("/");
-        let dots = decoded.split('/').filter(|s| *s != "." && *s != "..").collect::<Vec<_>>().join("/");
+        let dots =
+            decoded.split('/').filter(|s| *s != "." && *s != "..").collect::<Vec<_>>().join("/");
         let trail = if decoded.ends_with('/') && decoded.len() > 1 { "/" } else { "" };
         vec![twice, slashes, format!("/{merged}{trail}"), parameters, dots]
     }

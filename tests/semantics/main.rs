@@ -1,15 +1,20 @@
 //! `docs/semantics.md`, rule by rule: each test is named after the rule it pins, and a mutation of
 //! each rule in `.ci/mutations/` must make its test fail.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly"
+)]
+
 mod naive;
 mod world;
 
 use ambit::decision::{Decision, Effect, Reason};
 use ambit::policy::Policy;
 use ambit::policy::document::{Effect as RuleEffect, Tier};
-use ambit::request::{
-    AccessRequest, Action, Credential, HostAbilities, HttpFacts, Mapped,
-};
+use ambit::request::{AccessRequest, Action, Credential, HostAbilities, HttpFacts, Mapped};
 use ambit::{Span, Timestamp, decide};
 use naive::Says;
 use std::collections::BTreeMap;
@@ -147,18 +152,19 @@ fn rule_2_identity_comes_first() {
         elsewhere.token.as_mut().unwrap().act.clear();
         let named_there = world.actors.iter().any(|actor| {
             actor.issuer == 1 - token.issuer
-                && token.client.is_some_and(|id| {
-                    id.is_ok_and(|id| actor.client_ids.contains(&id))
-                })
+                && token.client.is_some_and(|id| id.is_ok_and(|id| actor.client_ids.contains(&id)))
         });
         if !named_there && ask.peer.is_empty() && token.client.is_some() {
             assert!(!allowed(policy, &elsewhere), "{ask:#?}\n{world:#?}");
         }
         // Proof of a user for a delegated actor, and of none for an independent one.
-        for other in [ambit::identity::Principal::Unclear, match token.principal {
-            ambit::identity::Principal::Own => ambit::identity::Principal::User,
-            _ => ambit::identity::Principal::Own,
-        }] {
+        for other in [
+            ambit::identity::Principal::Unclear,
+            match token.principal {
+                ambit::identity::Principal::Own => ambit::identity::Principal::User,
+                _ => ambit::identity::Principal::Own,
+            },
+        ] {
             let mut swapped = ask.clone();
             swapped.token.as_mut().unwrap().principal = other;
             assert!(!allowed(policy, &swapped), "{swapped:#?}\n{world:#?}");
@@ -194,7 +200,7 @@ fn rule_3_rights_are_an_intersection() {
         for actor in &mut low.actors {
             actor.scopes.clear();
         }
-        let mut ungranted = ask.clone();
+        let mut ungranted = ask;
         ungranted.grant = None;
         assert!(!allowed(&low.load().policy, &ungranted), "no ceiling leaves room");
     });
@@ -203,10 +209,11 @@ fn rule_3_rights_are_an_intersection() {
 #[test]
 fn rule_4_read_only_is_the_default() {
     try_all(41, |_, world, policy, ask| {
-        let Some((resource, action)) = ask.mapped.filter(|(_, action)| *action != Action::Read) else {
+        let Some((resource, action)) = ask.mapped.filter(|(_, action)| *action != Action::Read)
+        else {
             return;
         };
-        let mut unapproved = ask.clone();
+        let mut unapproved = ask;
         unapproved.approval = Tier::None;
         let decision = decided(policy, &unapproved);
         if decision.effect == Effect::Deny || decision.reason == Reason::AllowedWithTag {
@@ -244,7 +251,7 @@ fn rule_5_a_deny_beats_every_allow() {
         stricter.rules.push(deny(Some(text)));
         assert!(before || !allowed(&stricter.load().policy, &ask), "a deny allowed more");
         // With every approval given, taking an allow out never allows more.
-        let mut approved = ask.clone();
+        let mut approved = ask;
         approved.approval = Tier::SecondPerson;
         let with_all = allowed(policy, &approved);
         for at in 0..world.rules.len() {
@@ -293,7 +300,7 @@ fn rule_6_only_a_definite_true_allows_and_only_a_definite_false_spares() {
             approval: Some(Tier::None),
             ..deny(Some(Cond::OwnerIsSubject))
         }];
-        let mut blind = ask.clone();
+        let mut blind = ask;
         blind.owner = world::Known::Unknown;
         assert!(!allowed(&only.load().policy, &blind), "an unknown allowed");
         only.rules = vec![
@@ -324,14 +331,14 @@ fn rule_7_a_grant_lifts_actor_ceilings_and_nothing_else() {
             for spoilt in [
                 world::WorldGrant { proved: false, ..grant.clone() },
                 world::WorldGrant { ends_in: 0, ..grant.clone() },
-                world::WorldGrant { scopes: vec![], ..grant.clone() },
+                world::WorldGrant { scopes: vec![], ..grant },
             ] {
                 ask.grant = Some(spoilt);
                 assert!(!allowed(policy, &ask), "{ask:#?}");
             }
         }
         // An approval is an input: a deny still wins, and it satisfies nothing but approvals.
-        let mut approved = ask.clone();
+        let mut approved = ask;
         approved.grant = None;
         approved.approval = Tier::SecondPerson;
         let with = decided(policy, &approved);

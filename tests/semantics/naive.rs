@@ -43,7 +43,8 @@ pub fn decide(world: &World, ask: &Ask) -> Says {
     if !token.audiences.contains(&AUDIENCES[resource]) {
         return Deny(Reason::WrongAudience);
     }
-    if token.scopes.iter().any(|scope| scope.to_lowercase().starts_with("no:") && !is_scope(scope)) {
+    if token.scopes.iter().any(|scope| scope.to_lowercase().starts_with("no:") && !is_scope(scope))
+    {
         return Deny(Reason::BadScope);
     }
     let name = RESOURCES[resource];
@@ -97,7 +98,8 @@ fn actors(world: &World, ask: &Ask, token: &Tok) -> Result<Vec<usize>, Reason> {
             return Err(Reason::UnknownActor);
         }
         let sub = sub.map(|sub| by_sub(issuer, sub).ok_or(Reason::UnknownActor)).transpose()?;
-        let client = client.map(|id| by_client(issuer, id).ok_or(Reason::UnknownActor)).transpose()?;
+        let client =
+            client.map(|id| by_client(issuer, id).ok_or(Reason::UnknownActor)).transpose()?;
         match (sub, client) {
             (Some(a), Some(b)) if a != b => Err(Reason::ActorMismatch),
             (Some(a), _) | (None, Some(a)) => Ok(a),
@@ -334,20 +336,20 @@ fn rules(
     let judged: Vec<(WorldRule, Tri)> = all
         .into_iter()
         .map(|rule| {
-            let tri = rule.when.as_ref().map_or(Tri::Yes, |when| {
-                truth(when, ask, token, &actor, &subject)
-            });
+            let tri = rule
+                .when
+                .as_ref()
+                .map_or(Tri::Yes, |when| truth(when, ask, token, &actor, &subject));
             (rule, tri)
         })
         .collect();
-    let settled = |tri: &Tri| !matches!(tri, Tri::Maybe { lookup, response, .. } if *lookup || *response);
+    let settled =
+        |tri: &Tri| !matches!(tri, Tri::Maybe { lookup, response, .. } if *lookup || *response);
     let denies = || judged.iter().filter(|(rule, _)| rule.effect == Effect::Deny);
     let grants = || judged.iter().filter(|(rule, _)| rule.effect == Effect::Allow);
     // Something a rule asked for could not be had.
     let missed = judged.iter().any(|(rule, _)| {
-        rule.when.as_ref().is_some_and(|when| {
-            asks_in_vain(when, ask, token, &actor, &subject)
-        })
+        rule.when.as_ref().is_some_and(|when| asks_in_vain(when, ask, token, &actor, &subject))
     });
     if denies().any(|(_, tri)| *tri == Tri::Yes) {
         return Says::Deny(Reason::Denied);

@@ -89,9 +89,9 @@ pub enum Cond {
     ActorIs(&'static str),
     MethodIsGet,
     Before,
-    Not(Box<Cond>),
-    And(Box<Cond>, Box<Cond>),
-    Or(Box<Cond>, Box<Cond>),
+    Not(Box<Self>),
+    And(Box<Self>, Box<Self>),
+    Or(Box<Self>, Box<Self>),
 }
 
 impl Cond {
@@ -150,6 +150,9 @@ pub struct WorldActor {
     pub scopes: Vec<String>,
 }
 
+/// What some groups, or everybody, may do: groups, scopes.
+pub type Ceiling = (Option<Vec<&'static str>>, Vec<String>);
+
 /// A policy, before it is written as a document.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -158,7 +161,7 @@ pub struct World {
     pub unlimited: [bool; 2],
     pub bound: [bool; 2],
     pub may_name_other: [bool; 2],
-    pub subjects: Option<Vec<(Option<Vec<&'static str>>, Vec<String>)>>,
+    pub subjects: Option<Vec<Ceiling>>,
     pub actors: Vec<WorldActor>,
     pub by_scope: [Vec<Action>; 2],
     pub rules: Vec<WorldRule>,
@@ -186,7 +189,8 @@ fn scopes(dice: &mut Dice, count: usize, no_percent: usize) -> Vec<String> {
 impl World {
     pub fn random(dice: &mut Dice) -> Self {
         let by_scope = std::array::from_fn(|_| {
-            [dice.some(&[Action::Read], 65), dice.some(&[Action::Write, Action::Delete], 30)].concat()
+            [dice.some(&[Action::Read], 65), dice.some(&[Action::Write, Action::Delete], 30)]
+                .concat()
         });
         let mut world = Self {
             sources: match dice.below(8) {
@@ -213,7 +217,8 @@ impl World {
             world.subjects = Some((0..=dice.below(3)).map(|_| entry(dice)).collect());
         }
         let mut taken: Vec<(usize, &str)> = Vec::new();
-        for number in 0..=dice.below(3) {
+        let count = dice.below(3) + 1;
+        for (number, own) in OWN.into_iter().enumerate().take(count) {
             let issuer = dice.below(2);
             let mut names = |dice: &mut Dice, percent| -> Vec<&'static str> {
                 let names = dice.some(&AGENTS, percent);
@@ -223,7 +228,7 @@ impl World {
                 free
             };
             let (mut client_ids, subs) = (names(dice, 25), names(dice, 15));
-            client_ids.push(OWN[number]);
+            client_ids.push(own);
             world.actors.push(WorldActor {
                 issuer,
                 mode: dice.pick(&[
@@ -280,23 +285,31 @@ impl World {
                 issuers: (0..2).map(|at| self.issuer(at)).collect(),
             },
             subjects: self.subjects.as_ref().map(|entries| {
-                let entry = |(groups, scopes): &(Option<Vec<&str>>, Vec<String>)| SubjectEntry {
+                let entry = |(groups, scopes): &Ceiling| SubjectEntry {
                     groups: groups.as_ref().map(|list| owned(list)),
                     scopes: scopes.clone(),
                 };
                 entries.iter().map(entry).collect()
             }),
-            actors: self.actors.iter().enumerate().map(|(at, actor)| {
-                let matches = ActorMatch {
-                    issuer: Some(ISSUERS[actor.issuer].to_owned()),
-                    client_id: owned(&actor.client_ids),
-                    sub: owned(&actor.subs),
-                    spiffe: actor.spiffe.clone(),
-                    ..ActorMatch::default()
-                };
-                let scopes = actor.scopes.clone();
-                (format!("agent-{at}"), Actor { mode: actor.mode, matches, scopes, owner: None })
-            }).collect(),
+            actors: self
+                .actors
+                .iter()
+                .enumerate()
+                .map(|(at, actor)| {
+                    let matches = ActorMatch {
+                        issuer: Some(ISSUERS[actor.issuer].to_owned()),
+                        client_id: owned(&actor.client_ids),
+                        sub: owned(&actor.subs),
+                        spiffe: actor.spiffe.clone(),
+                        ..ActorMatch::default()
+                    };
+                    let scopes = actor.scopes.clone();
+                    (
+                        format!("agent-{at}"),
+                        Actor { mode: actor.mode, matches, scopes, owner: None },
+                    )
+                })
+                .collect(),
             resources: (0..2).map(|at| (RESOURCES[at].to_owned(), self.resource(at))).collect(),
             rules: self.rules.iter().enumerate().map(|(at, rule)| rule.written(at)).collect(),
             approvals: Approvals {
@@ -352,17 +365,26 @@ impl World {
             by_scope: self.by_scope[at].clone(),
             credentials: Credentials::Keep,
             attributes: [
-                ("owner".to_owned(), Attribute {
-                    value_type: ValueType::String,
-                    from: AttributeSource::Lookup(lookup),
-                }),
-                ("tenant".to_owned(), Attribute {
-                    value_type: ValueType::String,
-                    from: AttributeSource::Response("/tenant".to_owned()),
-                }),
+                (
+                    "owner".to_owned(),
+                    Attribute {
+                        value_type: ValueType::String,
+                        from: AttributeSource::Lookup(lookup),
+                    },
+                ),
+                (
+                    "tenant".to_owned(),
+                    Attribute {
+                        value_type: ValueType::String,
+                        from: AttributeSource::Response("/tenant".to_owned()),
+                    },
+                ),
             ]
             .into(),
-            http: vec![HttpRoute { path: format!("/{}/{{id}}", RESOURCES[at]), ..Default::default() }],
+            http: vec![HttpRoute {
+                path: format!("/{}/{{id}}", RESOURCES[at]),
+                ..Default::default()
+            }],
             understands_approval: true,
             ..Resource::default()
         }
@@ -458,13 +480,24 @@ impl Ask {
         Self {
             token: (!dice.chance(2)).then(|| Tok::random(dice, world)),
             refused: dice.chance(7).then(|| dice.pick(&REFUSALS)),
-            peer: if dice.chance(10) { vec![format!("spiffe://x/{}", dice.below(5))] } else { vec![] },
+            peer: if dice.chance(10) {
+                vec![format!("spiffe://x/{}", dice.below(5))]
+            } else {
+                vec![]
+            },
             sender_proved: dice.chance(50),
             mapped: (!off).then(|| {
-                (dice.below(2), dice.pick(&[
-                    Action::Read, Action::Read, Action::Read, Action::Write, Action::Delete,
-                    Action::Admin,
-                ]))
+                (
+                    dice.below(2),
+                    dice.pick(&[
+                        Action::Read,
+                        Action::Read,
+                        Action::Read,
+                        Action::Write,
+                        Action::Delete,
+                        Action::Admin,
+                    ]),
+                )
             }),
             owner: attribute(dice, &["alice", "bob", "carol"]),
             tenant: attribute(dice, &["t1", "t2"]),
@@ -488,7 +521,8 @@ impl Ask {
         let Some(token) = &mut self.token else { return };
         self.refused = None;
         self.peer.clear();
-        self.mapped = Some((dice.below(2), dice.pick(&[Action::Read, Action::Read, Action::Write])));
+        self.mapped =
+            Some((dice.below(2), dice.pick(&[Action::Read, Action::Read, Action::Write])));
         self.approval = dice.pick(&[Tier::None, Tier::SecondPerson]);
         token.issuer = agent.issuer;
         token.principal = match agent.mode {
@@ -534,12 +568,10 @@ impl Ask {
 impl Tok {
     fn random(dice: &mut Dice, world: &World) -> Self {
         let agent = dice.pick(&world.actors);
-        let name = |dice: &mut Dice| {
-            match dice.below(20) {
-                0 => dice.pick(&NAMES),
-                1 if !agent.subs.is_empty() => dice.pick(&agent.subs),
-                _ => dice.pick(&agent.client_ids),
-            }
+        let name = |dice: &mut Dice| match dice.below(20) {
+            0 => dice.pick(&NAMES),
+            1 if !agent.subs.is_empty() => dice.pick(&agent.subs),
+            _ => dice.pick(&agent.client_ids),
         };
         let issuer = if dice.chance(96) { agent.issuer } else { 1 - agent.issuer };
         let member = |dice: &mut Dice| {
@@ -578,16 +610,19 @@ impl Tok {
                 _ => Some(Ok(name(dice))),
             },
             sub: (!dice.chance(2)).then(|| {
-                if principal == Principal::Own { name(dice) } else { dice.pick(&["alice", "bob", "bob", "carol", "carol"]) }
+                if principal == Principal::Own {
+                    name(dice)
+                } else {
+                    dice.pick(&["alice", "bob", "bob", "carol", "carol"])
+                }
             }),
             act,
             scopes: list,
             groups: (!dice.chance(15)).then(|| dice.some(&GROUPS, 60)),
             tenant: (!dice.chance(15)).then(|| dice.pick(&["t1", "t2"])),
             audiences,
-            issued: (!dice.chance(1)).then(|| {
-                if dice.chance(92) { -60 } else { dice.pick(&[-600, 20, 30, 31]) }
-            }),
+            issued: (!dice.chance(1))
+                .then(|| if dice.chance(92) { -60 } else { dice.pick(&[-600, 20, 30, 31]) }),
             begins: dice.chance(8).then(|| dice.pick(&[-60, 29, 30, 31])),
             ends: if dice.chance(92) { 300 } else { dice.pick(&[600, 840, 841, -29, -30, -31]) },
             bound: dice.chance(2),
@@ -611,18 +646,25 @@ impl Tok {
                 Some(Err(())) => ClientId::Conflict,
                 Some(Ok(id)) => ClientId::Agreed(id.to_owned()),
             },
-            act: self.act.iter().map(|(iss, sub, client)| ActMember {
-                issuer: text(*iss),
-                sub: text(*sub),
-                client_id: text(*client),
-            }).collect(),
+            act: self
+                .act
+                .iter()
+                .map(|(iss, sub, client)| ActMember {
+                    issuer: text(*iss),
+                    sub: text(*sub),
+                    client_id: text(*client),
+                })
+                .collect(),
             scopes: resolved,
             scope_strings: self.scopes.clone(),
             bad_scope,
             claims: vec![self.tenant.map_or(ClaimState::Unknown, |tenant| {
                 ClaimState::Known(Value::String(tenant.to_owned()))
             })],
-            groups: self.groups.as_ref().map_or(ClaimState::Unknown, |g| ClaimState::Known(strings(g))),
+            groups: self
+                .groups
+                .as_ref()
+                .map_or(ClaimState::Unknown, |g| ClaimState::Known(strings(g))),
             audiences: owned(&self.audiences),
             issued_at: self.issued.map(at),
             not_before: self.begins.map(at),

@@ -16,9 +16,7 @@ impl Body {
     /// More of it may have arrived: `size` is all there is now.
     pub(super) fn arrived(&mut self, size: usize, end: bool) -> Result<(), HostError> {
         if size < self.size || (self.ended && size != self.size) {
-            return Err(HostError::OutOfStep(
-                "a held body that shrinks or goes on after its end",
-            ));
+            return Err(HostError::OutOfStep("a held body that shrinks or goes on after its end"));
         }
         self.size = size;
         self.ended |= end;
@@ -33,9 +31,7 @@ impl Body {
     /// The enforcement asks for it. Asking again for what it was told whole would wait for ever.
     pub(super) const fn want(&mut self) -> Result<(), HostError> {
         if self.told_end {
-            return Err(HostError::OutOfStep(
-                "a step asks for a body that was told whole",
-            ));
+            return Err(HostError::OutOfStep("a step asks for a body that was told whole"));
         }
         self.wanted = true;
         Ok(())

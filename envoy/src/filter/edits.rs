@@ -15,10 +15,7 @@ pub(super) enum Change<'a> {
 pub(super) fn changes<'a>(edits: &'a Edits, present: &[Header<'_>]) -> Vec<Change<'a>> {
     let values = |name: &str| {
         let name = name.as_bytes().to_vec();
-        present
-            .iter()
-            .filter(move |(key, _)| key.eq_ignore_ascii_case(&name))
-            .map(|(_, v)| *v)
+        present.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(&name)).map(|(_, v)| *v)
     };
     let mut changes = Vec::new();
     for name in &edits.remove {
@@ -27,10 +24,7 @@ pub(super) fn changes<'a>(edits: &'a Edits, present: &[Header<'_>]) -> Vec<Chang
         }
     }
     for (name, value) in &edits.set {
-        let removed = edits
-            .remove
-            .iter()
-            .any(|gone| gone.eq_ignore_ascii_case(name));
+        let removed = edits.remove.iter().any(|gone| gone.eq_ignore_ascii_case(name));
         let mut current = values(name);
         match (current.next(), current.next()) {
             (Some(one), None) if !removed && one == value.as_bytes() => continue,
@@ -50,10 +44,7 @@ mod tests {
     fn edits(remove: &[&str], set: &[(&str, &str)]) -> Edits {
         Edits {
             remove: remove.iter().map(|name| (*name).to_owned()).collect(),
-            set: set
-                .iter()
-                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-                .collect(),
+            set: set.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
             drop_ambit_trailers: false,
         }
     }
@@ -85,9 +76,6 @@ mod tests {
     fn a_value_that_is_right_already_costs_no_call() {
         let edits = edits(&[], &[(":path", "/a")]);
         assert_eq!(changes(&edits, &[(b":path", b"/a")]), []);
-        assert_eq!(
-            changes(&edits, &[(b":path", b"/b")]),
-            [Change::Set(":path", "/a")]
-        );
+        assert_eq!(changes(&edits, &[(b":path", b"/b")]), [Change::Set(":path", "/a")]);
     }
 }

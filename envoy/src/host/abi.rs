@@ -3,10 +3,7 @@
 //! The SDK has wrappers for all of them; each panics on a status it does not expect, and a panic
 //! is a module that answers 503 to everybody. Here every status but 0 is a [`HostError`].
 
-#![expect(
-    unsafe_code,
-    reason = "foreign functions of the host, and memory it hands over"
-)]
+#![expect(unsafe_code, reason = "foreign functions of the host, and memory it hands over")]
 
 use super::HostError;
 
@@ -87,10 +84,7 @@ struct Given {
 
 impl Given {
     const fn nothing() -> Self {
-        Self {
-            bytes: std::ptr::null_mut(),
-            size: 0,
-        }
+        Self { bytes: std::ptr::null_mut(), size: 0 }
     }
 
     fn take(self) -> Vec<u8> {
@@ -128,9 +122,7 @@ pub(super) fn close_stream(stream: u32) -> Result<(), HostError> {
 
 pub(super) fn continue_stream(stream: u32) -> Result<(), HostError> {
     // SAFETY: no pointers.
-    ok("proxy_continue_stream", unsafe {
-        proxy_continue_stream(stream)
-    })
+    ok("proxy_continue_stream", unsafe { proxy_continue_stream(stream) })
 }
 
 pub(super) fn define_metric(kind: u32, name: &str) -> Result<u32, HostError> {
@@ -144,13 +136,7 @@ pub(super) fn buffer_bytes(buffer: u32, start: usize, most: usize) -> Result<Vec
     let mut bytes = Given::nothing();
     // SAFETY: `bytes` is a place for the answer.
     let status = unsafe {
-        proxy_get_buffer_bytes(
-            buffer,
-            start,
-            most,
-            &raw mut bytes.bytes,
-            &raw mut bytes.size,
-        )
+        proxy_get_buffer_bytes(buffer, start, most, &raw mut bytes.bytes, &raw mut bytes.size)
     };
     ok("proxy_get_buffer_bytes", status).map(|()| bytes.take())
 }
@@ -174,28 +160,19 @@ pub(super) fn property(path: &[u8]) -> Result<Vec<u8>, HostError> {
     let mut value = Given::nothing();
     // SAFETY: pointer and size describe a live slice; `value` is a place for the answer.
     let status = unsafe {
-        proxy_get_property(
-            path.as_ptr(),
-            path.len(),
-            &raw mut value.bytes,
-            &raw mut value.size,
-        )
+        proxy_get_property(path.as_ptr(), path.len(), &raw mut value.bytes, &raw mut value.size)
     };
     ok("proxy_get_property", status).map(|()| value.take())
 }
 
 pub(super) fn increment_metric(id: u32, by: i64) -> Result<(), HostError> {
     // SAFETY: no pointers.
-    ok("proxy_increment_metric", unsafe {
-        proxy_increment_metric(id, by)
-    })
+    ok("proxy_increment_metric", unsafe { proxy_increment_metric(id, by) })
 }
 
 pub(super) fn log(level: u32, message: &str) -> Result<(), HostError> {
     // SAFETY: pointer and size describe a live string.
-    ok("proxy_log", unsafe {
-        proxy_log(level, message.as_ptr(), message.len())
-    })
+    ok("proxy_log", unsafe { proxy_log(level, message.as_ptr(), message.len()) })
 }
 
 pub(super) fn remove_header_map_value(map: u32, name: &[u8]) -> Result<(), HostError> {

@@ -2,15 +2,7 @@ use super::*;
 use crate::request::json::{JsonLimits, parse};
 
 fn json(text: &str) -> Json {
-    parse(
-        text.as_bytes(),
-        JsonLimits {
-            bytes: 4096,
-            depth: 16,
-            nodes: 256,
-        },
-    )
-    .unwrap()
+    parse(text.as_bytes(), JsonLimits { bytes: 4096, depth: 16, nodes: 256 }).unwrap()
 }
 
 fn strings() -> ValueType {
@@ -19,21 +11,13 @@ fn strings() -> ValueType {
 
 fn list(names: &[&str]) -> ClaimState {
     ClaimState::Known(Value::List(
-        names
-            .iter()
-            .map(|name| Value::String((*name).to_owned()))
-            .collect(),
+        names.iter().map(|name| Value::String((*name).to_owned())).collect(),
     ))
 }
 
 fn state(payload: &str, from: &[&str], value_type: ValueType, absent: Absent) -> ClaimState {
     let from = from.iter().map(|name| (*name).to_owned()).collect();
-    ClaimRule {
-        from,
-        value_type,
-        absent,
-    }
-    .state(&json(payload))
+    ClaimRule { from, value_type, absent }.state(&json(payload))
 }
 
 #[test]
@@ -71,21 +55,12 @@ fn sources_are_united_and_one_unknown_makes_all_unknown() {
 
 #[test]
 fn of_several_single_values_all_must_agree() {
-    let tenant = |payload: &str| {
-        state(
-            payload,
-            &["tid", "tenant"],
-            ValueType::String,
-            Absent::Empty,
-        )
-    };
+    let tenant =
+        |payload: &str| state(payload, &["tid", "tenant"], ValueType::String, Absent::Empty);
     let acme = ClaimState::Known(Value::String("acme".to_owned()));
     assert_eq!(tenant(r#"{"tid":"acme","tenant":"acme"}"#), acme);
     assert_eq!(tenant(r#"{"tenant":"acme"}"#), acme);
-    assert_eq!(
-        tenant(r#"{"tid":"acme","tenant":"other"}"#),
-        ClaimState::Unknown
-    );
+    assert_eq!(tenant(r#"{"tid":"acme","tenant":"other"}"#), ClaimState::Unknown);
 }
 
 #[test]
@@ -102,20 +77,11 @@ fn values_are_of_the_declared_type_or_nothing() {
     };
     assert_eq!(read("true", "bool"), Some(Value::Bool(true)));
     assert_eq!(read("-7", "int"), Some(Value::Int(-7)));
-    assert_eq!(
-        read("9223372036854775807", "int"),
-        Some(Value::Int(i64::MAX))
-    );
+    assert_eq!(read("9223372036854775807", "int"), Some(Value::Int(i64::MAX)));
     assert_eq!(read("0.5", "double"), Some(Value::Double(0.5)));
     assert_eq!(read("7", "double"), Some(Value::Double(7.0)));
-    assert_eq!(
-        read("[1,2]", "[int]"),
-        Some(Value::List(vec![Value::Int(1), Value::Int(2)]))
-    );
-    assert_eq!(
-        read("{\"a\":1}", "dyn"),
-        Some(Value::Dyn(json("{\"a\":1}")))
-    );
+    assert_eq!(read("[1,2]", "[int]"), Some(Value::List(vec![Value::Int(1), Value::Int(2)])));
+    assert_eq!(read("{\"a\":1}", "dyn"), Some(Value::Dyn(json("{\"a\":1}"))));
     let date = Value::Timestamp(Timestamp::from_secs(951_825_600));
     assert_eq!(read("951825600", "timestamp"), Some(date.clone()));
     assert_eq!(read("\"2000-02-29T12:00:00Z\"", "timestamp"), Some(date));
@@ -146,17 +112,7 @@ fn dates_are_bounded_and_keep_milliseconds() {
     assert_eq!(millis("1.3008193805e9"), Some(1_300_819_380_500));
     assert_eq!(millis("0.0009"), Some(0));
     assert_eq!(millis("253402300799"), Some(253_402_300_799_000));
-    for text in [
-        "-1",
-        "-0",
-        "-0.1",
-        "253402300800",
-        "1e15",
-        "1e400",
-        "NaN",
-        "inf",
-        "",
-    ] {
+    for text in ["-1", "-0", "-0.1", "253402300800", "1e15", "1e400", "NaN", "inf", ""] {
         assert_eq!(millis(text), None, "{text}");
     }
 }

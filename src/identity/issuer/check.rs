@@ -11,30 +11,18 @@ const LARGEST_SKEW: Span = Span::from_secs(60);
 pub(super) fn written(issuer: &document::Issuer, pointer: &str, problems: &mut Vec<Problem>) {
     let mut check = Check { pointer, problems };
     if issuer.issuer.is_empty() || issuer.issuer.chars().any(char::is_control) {
-        check.error(
-            "/issuer",
-            "an issuer without a name",
-            "the exact `iss` of its tokens",
-        );
+        check.error("/issuer", "an issuer without a name", "the exact `iss` of its tokens");
     }
     check.times(issuer);
     check.token_types(issuer);
     check.tests("/require", issuer.require.as_deref(), true);
     check.tests("/user_token", issuer.user_token.as_deref(), false);
     check.tests("/own_token", issuer.own_token.as_deref(), false);
-    if issuer
-        .person
-        .as_ref()
-        .is_some_and(|person| person.realm.as_deref() == Some(""))
-    {
+    if issuer.person.as_ref().is_some_and(|person| person.realm.as_deref() == Some("")) {
         check.error("/person/realm", "a realm without a name", "a name");
     }
     if issuer.scope_claims.as_ref().is_some_and(Vec::is_empty) {
-        check.error(
-            "/claims/scopes",
-            "no claim to read scopes from",
-            "at least one claim",
-        );
+        check.error("/claims/scopes", "no claim to read scopes from", "at least one claim");
     }
     check.scope_map(issuer);
     for (name, claim) in &issuer.claims {
@@ -49,24 +37,13 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn error(&mut self, at: &str, message: impl Into<String>, expected: impl Into<String>) {
-        self.problems.push(Problem::error(
-            format!("{}{at}", self.pointer),
-            message,
-            expected,
-        ));
+        self.problems.push(Problem::error(format!("{}{at}", self.pointer), message, expected));
     }
 
     fn times(&mut self, issuer: &document::Issuer) {
         let zero = Span::from_secs(0);
-        if issuer
-            .clock_skew
-            .is_some_and(|skew| skew < zero || skew > LARGEST_SKEW)
-        {
-            self.error(
-                "/clock_skew",
-                "a clock may not be this far off",
-                "0s to 60s",
-            );
+        if issuer.clock_skew.is_some_and(|skew| skew < zero || skew > LARGEST_SKEW) {
+            self.error("/clock_skew", "a clock may not be this far off", "0s to 60s");
         }
         if issuer.max_lifetime.is_some_and(|lifetime| lifetime <= zero) {
             self.error("/max_lifetime", "no token lives this short", "more than 0s");
@@ -79,11 +56,7 @@ impl Check<'_> {
             return;
         };
         if types.is_empty() {
-            self.error(
-                "/token_types",
-                "no token type is accepted",
-                "at least one, such as at+jwt",
-            );
+            self.error("/token_types", "no token type is accepted", "at least one, such as at+jwt");
         }
         let tells_apart = match &issuer.require {
             Some(require) => !require.is_empty(),
@@ -114,11 +87,7 @@ impl Check<'_> {
                 RequirementTest::Equals(_) | RequirementTest::Present(_) => None,
             };
             if test.claim.is_empty() || test.claim.iter().chain(compared).any(String::is_empty) {
-                self.error(
-                    &at,
-                    "a test of a claim without a name",
-                    "the name of a claim",
-                );
+                self.error(&at, "a test of a claim without a name", "the name of a claim");
             }
         }
     }
@@ -132,11 +101,7 @@ impl Check<'_> {
             }
             if Scope::parse(ours).is_none() {
                 let message = format!("`{ours}` is no scope");
-                self.error(
-                    &at,
-                    message,
-                    "`[no:]<action>:<type>`, such as read:document",
-                );
+                self.error(&at, message, "`[no:]<action>:<type>`, such as read:document");
             }
         }
     }
@@ -144,19 +109,11 @@ impl Check<'_> {
     fn claim(&mut self, name: &str, claim: &document::Claim) {
         let at = format!("/claims/{}", escaped(name));
         if claim.from.is_empty() || claim.from.iter().any(String::is_empty) {
-            self.error(
-                &format!("{at}/from"),
-                "no claim to read from",
-                "at least one claim",
-            );
+            self.error(&format!("{at}/from"), "no claim to read from", "at least one claim");
         }
         if claim.absent == Absent::Empty && empty(&claim.value_type).is_none() {
             let message = format!("`{}` has no empty value", claim.value_type);
-            self.error(
-                &format!("{at}/absent"),
-                message,
-                "`unknown`, or a list or string type",
-            );
+            self.error(&format!("{at}/absent"), message, "`unknown`, or a list or string type");
         }
     }
 }

@@ -11,14 +11,8 @@ impl Issuer {
         let mut members = vec![
             ("issuer", text(&self.issuer)),
             ("profile", text(profile_name(self.profile))),
-            (
-                "algorithms",
-                texts(self.algorithms.iter().map(|algorithm| algorithm.name())),
-            ),
-            (
-                "token_types",
-                texts(self.token_types.iter().map(String::as_str)),
-            ),
+            ("algorithms", texts(self.algorithms.iter().map(|algorithm| algorithm.name()))),
+            ("token_types", texts(self.token_types.iter().map(String::as_str))),
             ("require", tests(&self.require)),
             ("user_token", proof(&self.user)),
             ("own_token", proof(&self.own)),
@@ -39,15 +33,9 @@ impl Issuer {
         }
         members.extend([
             ("token_scopes", text(token_scopes_name(self.token_scopes))),
-            (
-                "may_name_actors_of",
-                texts(self.may_name_actors_of.iter().map(String::as_str)),
-            ),
+            ("may_name_actors_of", texts(self.may_name_actors_of.iter().map(String::as_str))),
             ("clock_skew", span(self.clock_skew)),
-            (
-                "sender_constraint",
-                text(sender_constraint_name(self.sender_constraint)),
-            ),
+            ("sender_constraint", text(sender_constraint_name(self.sender_constraint))),
         ]);
         object(members)
     }
@@ -65,12 +53,7 @@ impl Issuer {
 }
 
 fn object(members: Vec<(&str, Json)>) -> Json {
-    Json::Object(
-        members
-            .into_iter()
-            .map(|(name, value)| (name.into(), value))
-            .collect(),
-    )
+    Json::Object(members.into_iter().map(|(name, value)| (name.into(), value)).collect())
 }
 
 fn text(text: &str) -> Json {
@@ -82,11 +65,7 @@ fn texts<'a>(names: impl Iterator<Item = &'a str>) -> Json {
 }
 
 fn map(map: &BTreeMap<String, String>) -> Json {
-    object(
-        map.iter()
-            .map(|(name, value)| (name.as_str(), text(value)))
-            .collect(),
-    )
+    object(map.iter().map(|(name, value)| (name.as_str(), text(value))).collect())
 }
 
 fn span(span: Span) -> Json {
@@ -129,18 +108,10 @@ fn test(requirement: &Requirement) -> Json {
     let mut members = vec![("claim", claims)];
     match &requirement.test {
         RequirementTest::Equals(word) => members.push(("equals", text(word))),
-        RequirementTest::EqualsClaim {
-            claim,
-            prefix,
-            suffix,
-        } => {
+        RequirementTest::EqualsClaim { claim, prefix, suffix } => {
             members.push(("equals_claim", other_claim(claim, prefix, suffix)));
         }
-        RequirementTest::DiffersFromClaim {
-            claim,
-            prefix,
-            suffix,
-        } => {
+        RequirementTest::DiffersFromClaim { claim, prefix, suffix } => {
             members.push(("differs_from_claim", other_claim(claim, prefix, suffix)));
         }
         RequirementTest::Present(present) => members.push(("present", Json::Bool(*present))),

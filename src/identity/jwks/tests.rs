@@ -28,10 +28,7 @@ fn issuer(algorithms: &[&str]) -> Issuer {
 }
 
 fn remote(document: &Value) -> Result<KeySet, String> {
-    parse_remote(
-        document.to_string().as_bytes(),
-        &issuer(&["EdDSA", "ES256"]),
-    )
+    parse_remote(document.to_string().as_bytes(), &issuer(&["EdDSA", "ES256"]))
 }
 
 fn inline(keys: &[Value]) -> (KeySet, Vec<Problem>) {
@@ -39,10 +36,7 @@ fn inline(keys: &[Value]) -> (KeySet, Vec<Problem>) {
     let document = parse(text.as_bytes(), LIMITS).unwrap();
     let mut problems = Vec::new();
     let algorithms = [Algorithm::EdDsa, Algorithm::Es256];
-    (
-        read_inline(&document, &algorithms, "/set", &mut problems),
-        problems,
-    )
+    (read_inline(&document, &algorithms, "/set", &mut problems), problems)
 }
 
 fn with(mut jwk: Value, name: &str, value: &str) -> Value {
@@ -74,10 +68,7 @@ fn a_secret_that_an_issuer_serves_is_never_used() {
     let mut issuer = issuer(&["EdDSA"]);
     issuer.algorithms = vec![Algorithm::Hs256];
     let secret = SigningKey::secret("HS256", &[9; 32]).unwrap();
-    let set = parse_remote(
-        json!({"keys": [secret.jwk("k")]}).to_string().as_bytes(),
-        &issuer,
-    );
+    let set = parse_remote(json!({"keys": [secret.jwk("k")]}).to_string().as_bytes(), &issuer);
     assert!(set.unwrap().keys.is_empty());
 }
 
@@ -135,56 +126,30 @@ fn what_is_no_key_set_is_an_error() {
         assert!(parse_remote(text.as_bytes(), &issuer).is_err(), "{text}");
     }
     assert!(parse_remote(b"{\"keys\":[\"\xff\"]}", &issuer).is_err());
-    assert_eq!(
-        parse_remote(br#" {"keys":[]} "#, &issuer)
-            .unwrap()
-            .keys
-            .len(),
-        0
-    );
+    assert_eq!(parse_remote(br#" {"keys":[]} "#, &issuer).unwrap().keys.len(), 0);
 }
 
 #[test]
 fn floods_are_bounded() {
     let issuer = issuer(&["EdDSA"]);
     let set = |count: usize| json!({"keys": vec![json!({}); count]}).to_string();
-    assert_eq!(
-        parse_remote(set(MAX_KEYS).as_bytes(), &issuer)
-            .unwrap()
-            .skipped,
-        MAX_KEYS
-    );
+    assert_eq!(parse_remote(set(MAX_KEYS).as_bytes(), &issuer).unwrap().skipped, MAX_KEYS);
     assert!(parse_remote(set(MAX_KEYS + 1).as_bytes(), &issuer).is_err());
     let long = format!(r#"{{"keys":[],"x":"{}"}}"#, "a".repeat(MAX_BYTES));
     assert!(parse_remote(long.as_bytes(), &issuer).is_err());
-    let deep = format!(
-        r#"{{"keys":{}{}}}"#,
-        "[".repeat(100_000),
-        "]".repeat(100_000)
-    );
+    let deep = format!(r#"{{"keys":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert!(parse_remote(deep.as_bytes(), &issuer).is_err());
 }
 
 #[test]
 fn in_a_policy_each_unusable_key_is_an_error_of_its_own() {
     let es384 = SigningKey::es384_from_seed(&[3; 48]).unwrap();
-    let keys = [
-        ed25519(1).jwk("k"),
-        es384.jwk("l"),
-        json!("x"),
-        with(ed25519(2).jwk("m"), "d", "AA"),
-    ];
+    let keys =
+        [ed25519(1).jwk("k"), es384.jwk("l"), json!("x"), with(ed25519(2).jwk("m"), "d", "AA")];
     let (_, problems) = inline(&keys);
-    let pointers: Vec<_> = problems
-        .iter()
-        .map(|problem| problem.pointer.as_str())
-        .collect();
+    let pointers: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
     assert_eq!(pointers, ["/set/keys/1", "/set/keys/2", "/set/keys/3"]);
-    assert!(
-        problems
-            .iter()
-            .all(|problem| problem.severity == Severity::Error)
-    );
+    assert!(problems.iter().all(|problem| problem.severity == Severity::Error));
 }
 
 #[test]

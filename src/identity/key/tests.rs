@@ -8,11 +8,7 @@ const RSA_3072: &[u8] = include_bytes!("../../../tests/keys/rsa-3072.pkcs1.der")
 const RSA_1024: &[u8] = include_bytes!("../../../tests/keys/rsa-1024.pkcs1.der");
 
 fn read(jwk: &Value) -> Result<Key, String> {
-    let limits = JsonLimits {
-        bytes: 65_536,
-        depth: 4,
-        nodes: 64,
-    };
+    let limits = JsonLimits { bytes: 65_536, depth: 4, nodes: 64 };
     Key::from_jwk(&parse(jwk.to_string().as_bytes(), limits).unwrap())
 }
 
@@ -25,18 +21,9 @@ fn every_kind() -> Vec<(Algorithm, SigningKey)> {
     let rsa = |name: &str, der: &[u8]| SigningKey::rsa_from_der(name, der).unwrap();
     let secret = |name: &str| SigningKey::secret(name, &[9; 64]).unwrap();
     vec![
-        (
-            Algorithm::EdDsa,
-            SigningKey::ed25519_from_seed(&[1; 32]).unwrap(),
-        ),
-        (
-            Algorithm::Es256,
-            SigningKey::es256_from_seed(&[2; 32]).unwrap(),
-        ),
-        (
-            Algorithm::Es384,
-            SigningKey::es384_from_seed(&[3; 48]).unwrap(),
-        ),
+        (Algorithm::EdDsa, SigningKey::ed25519_from_seed(&[1; 32]).unwrap()),
+        (Algorithm::Es256, SigningKey::es256_from_seed(&[2; 32]).unwrap()),
+        (Algorithm::Es384, SigningKey::es384_from_seed(&[3; 48]).unwrap()),
         (Algorithm::Hs256, secret("HS256")),
         (Algorithm::Hs384, secret("HS384")),
         (Algorithm::Hs512, secret("HS512")),
@@ -60,30 +47,19 @@ fn what_each_kind_signs_its_public_key_verifies_and_no_other() {
     for (algorithm, signing) in &kinds {
         let key = read(&signing.jwk("k")).unwrap();
         let signature = signing.signature(b"message");
-        assert_eq!(
-            signature.len(),
-            key.signature_len(*algorithm),
-            "{algorithm}"
-        );
+        assert_eq!(signature.len(), key.signature_len(*algorithm), "{algorithm}");
         let text = encoded(&signature);
         assert!(key.verify(*algorithm, b"message", &text), "{algorithm}");
         assert!(!key.verify(*algorithm, b"massage", &text), "{algorithm}");
         for at in [0, signature.len() / 2, signature.len() - 1] {
             let mut forged = signature.clone();
             forged[at] ^= 1;
-            assert!(
-                !key.verify(*algorithm, b"message", &encoded(&forged)),
-                "{algorithm}"
-            );
+            assert!(!key.verify(*algorithm, b"message", &encoded(&forged)), "{algorithm}");
         }
         for (other, _) in &kinds {
             let fits = other == algorithm;
             assert_eq!(key.fits(*other), fits, "a key for {algorithm} with {other}");
-            assert_eq!(
-                key.verify(*other, b"message", &text),
-                fits,
-                "{algorithm} as {other}"
-            );
+            assert_eq!(key.verify(*other, b"message", &text), fits, "{algorithm} as {other}");
         }
     }
 }
@@ -112,10 +88,7 @@ fn signatures_of_any_length_are_refused_and_never_panic() {
 #[test]
 fn our_der_of_an_rsa_key_is_openssls() {
     let key = read(&SigningKey::rs256_from_der(RSA_2048).unwrap().jwk("k")).unwrap();
-    assert_eq!(
-        key.public_der(),
-        include_bytes!("../../../tests/keys/rsa-2048.spki.der")
-    );
+    assert_eq!(key.public_der(), include_bytes!("../../../tests/keys/rsa-2048.spki.der"));
 }
 
 #[test]
@@ -156,18 +129,9 @@ fn only_keys_for_verifying_are_read() {
         ("d", json!("AAAA")),
         ("d", json!(null)),
     ] {
-        assert!(
-            read(&with(jwk(), name, value.clone())).is_err(),
-            "{name}: {value}"
-        );
+        assert!(read(&with(jwk(), name, value.clone())).is_err(), "{name}: {value}");
     }
-    for jwk in [
-        json!(null),
-        json!([]),
-        json!({}),
-        json!("x"),
-        json!({"kty": "RSA"}),
-    ] {
+    for jwk in [json!(null), json!([]), json!({}), json!("x"), json!({"kty": "RSA"})] {
         assert!(read(&jwk).is_err(), "{jwk}");
     }
 }
@@ -177,15 +141,8 @@ fn weak_and_invalid_rsa_keys_are_refused() {
     let jwk = |der: &[u8]| SigningKey::rs256_from_der(der).unwrap().jwk("k");
     assert!(read(&jwk(RSA_1024)).unwrap_err().contains("weak"));
     let e = |bytes: &[u8]| with(jwk(RSA_2048), "e", json!(encoded(bytes)));
-    for bytes in [
-        &[0_u8][..],
-        &[1],
-        &[2],
-        &[0, 0, 0, 1],
-        &[1, 0, 0],
-        &[2, 0, 0, 0, 1],
-        &[0xff; 9],
-    ] {
+    for bytes in [&[0_u8][..], &[1], &[2], &[0, 0, 0, 1], &[1, 0, 0], &[2, 0, 0, 0, 1], &[0xff; 9]]
+    {
         assert!(read(&e(bytes)).is_err(), "{bytes:?}");
     }
     assert!(read(&e(&[3])).is_ok() && read(&e(&[1, 0xff, 0xff, 0xff, 0xff])).is_ok());
@@ -199,15 +156,9 @@ fn weak_and_invalid_rsa_keys_are_refused() {
     assert!(read(&n(&[0xff; 1024])).is_ok());
     let modulus = decode(jwk(RSA_2048)["n"].as_str().unwrap()).unwrap();
     let padded = read(&n(&[&[0], modulus.as_slice()].concat())).unwrap();
-    assert_eq!(
-        padded.public_der(),
-        read(&jwk(RSA_2048)).unwrap().public_der()
-    );
+    assert_eq!(padded.public_der(), read(&jwk(RSA_2048)).unwrap().public_der());
     for text in ["", "AQAB=", "AQ AB", "+/==", "A"] {
-        assert!(
-            read(&with(jwk(RSA_2048), "e", json!(text))).is_err(),
-            "{text}"
-        );
+        assert!(read(&with(jwk(RSA_2048), "e", json!(text))).is_err(), "{text}");
     }
 }
 
@@ -226,14 +177,7 @@ fn points_that_are_not_on_their_curve_are_refused() {
         assert!(read(&with(jwk(), "x", json!(value))).is_err());
     }
     // The same point under another curve's name.
-    assert!(
-        read(&with(
-            with(jwk(), "crv", json!("P-384")),
-            "alg",
-            json!("ES384")
-        ))
-        .is_err()
-    );
+    assert!(read(&with(with(jwk(), "crv", json!("P-384")), "alg", json!("ES384"))).is_err());
     for curve in ["P-521", "secp256k1", "p-256", "P-256 "] {
         assert!(read(&with(jwk(), "crv", json!(curve))).is_err(), "{curve}");
     }
@@ -252,10 +196,7 @@ fn ed25519_points_of_small_order_and_second_spellings_are_refused() {
     let mut further = order_two;
     further[0] = 0xee;
     for point in [[0; 32], neutral, order_two, beyond, further, [0xff; 32]] {
-        assert!(
-            read(&with(jwk(), "x", json!(encoded(&point)))).is_err(),
-            "{point:02x?}"
-        );
+        assert!(read(&with(jwk(), "x", json!(encoded(&point)))).is_err(), "{point:02x?}");
     }
     for len in [0, 31, 33] {
         assert!(read(&with(jwk(), "x", json!(encoded(&vec![5; len])))).is_err());
@@ -278,10 +219,7 @@ fn keys_are_never_printed() {
     let secret = [0x5a; 64];
     let key = read(&SigningKey::secret("HS512", &secret).unwrap().jwk("k")).unwrap();
     let printed = format!("{key:?}");
-    assert!(
-        !printed.contains("90") && !printed.contains(&encoded(&secret)),
-        "{printed}"
-    );
+    assert!(!printed.contains("90") && !printed.contains(&encoded(&secret)), "{printed}");
 }
 
 /// RFC 7515 §A.3 (ES256), RFC 7515 §A.2 (RS256), RFC 7515 §A.1 (HS256), RFC 8037 §A.4 (EdDSA).
@@ -311,18 +249,8 @@ fn the_examples_of_the_standards_verify() {
     });
     let rs256 = "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
     for (jwk, algorithm, message, signature) in [
-        (
-            rsa,
-            Algorithm::Rs256,
-            format!("eyJhbGciOiJSUzI1NiJ9.{payload}"),
-            rs256,
-        ),
-        (
-            p256,
-            Algorithm::Es256,
-            format!("eyJhbGciOiJFUzI1NiJ9.{payload}"),
-            es256,
-        ),
+        (rsa, Algorithm::Rs256, format!("eyJhbGciOiJSUzI1NiJ9.{payload}"), rs256),
+        (p256, Algorithm::Es256, format!("eyJhbGciOiJFUzI1NiJ9.{payload}"), es256),
         (
             hmac,
             Algorithm::Hs256,
@@ -337,9 +265,6 @@ fn the_examples_of_the_standards_verify() {
         ),
     ] {
         let key = read(&jwk).unwrap();
-        assert!(
-            key.verify(algorithm, message.as_bytes(), signature),
-            "{algorithm}"
-        );
+        assert!(key.verify(algorithm, message.as_bytes(), signature), "{algorithm}");
     }
 }

@@ -116,10 +116,7 @@ mod others {
 
     impl Mac {
         pub(super) fn new(algorithm: Algorithm, key: &EncodingKey) -> Self {
-            Self {
-                algorithm,
-                key: key.as_bytes().to_vec(),
-            }
+            Self { algorithm, key: key.as_bytes().to_vec() }
         }
     }
 
@@ -202,10 +199,7 @@ mod others {
 
     impl Salt {
         fn of(message: &[u8]) -> Self {
-            Self {
-                seed: Sha256::digest(message).into(),
-                block: 0,
-            }
+            Self { seed: Sha256::digest(message).into(), block: 0 }
         }
     }
 

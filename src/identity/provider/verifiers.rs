@@ -81,11 +81,7 @@ impl signature::Verifier<Vec<u8>> for Check {
         message: &[u8],
         signature: &Vec<u8>,
     ) -> std::result::Result<(), signature::Error> {
-        if self.holds(message, signature) {
-            Ok(())
-        } else {
-            Err(signature::Error::new())
-        }
+        if self.holds(message, signature) { Ok(()) } else { Err(signature::Error::new()) }
     }
 }
 

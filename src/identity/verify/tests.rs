@@ -31,11 +31,7 @@ fn rs256() -> SigningKey {
 /// A document's issuer with one key, called `k`, of every kind of algorithm it lists.
 fn written(profile: Profile, algorithms: &[&str], keys: &[Value]) -> document::Issuer {
     let set = json!({"keys": keys}).to_string();
-    let limits = JsonLimits {
-        bytes: 65_536,
-        depth: 8,
-        nodes: 1024,
-    };
+    let limits = JsonLimits { bytes: 65_536, depth: 8, nodes: 1024 };
     document::Issuer {
         issuer: ISSUER.to_owned(),
         profile,
@@ -70,13 +66,9 @@ impl World {
             })
             .collect();
         assert_eq!(problems, [], "a fixture must load");
-        let keys = issuers
-            .iter()
-            .map(|issuer| KeyState::Ready(issuer.inline_keys.clone().unwrap()));
-        Self {
-            keys: keys.collect(),
-            issuers,
-        }
+        let keys =
+            issuers.iter().map(|issuer| KeyState::Ready(issuer.inline_keys.clone().unwrap()));
+        Self { keys: keys.collect(), issuers }
     }
 
     fn one(written: document::Issuer) -> Self {
@@ -88,12 +80,7 @@ impl World {
         if !check.verify() {
             return Err(Reason::BadSignature);
         }
-        check.accept(
-            &self.issuers,
-            2,
-            &["software_id".to_owned(), "absent".to_owned()],
-            &resolve,
-        )
+        check.accept(&self.issuers, 2, &["software_id".to_owned(), "absent".to_owned()], &resolve)
     }
 }
 
@@ -105,10 +92,7 @@ fn resolve(name: &str) -> Option<TargetId> {
 }
 
 fn on(name: &str) -> Target {
-    Target {
-        resource: resolve(name).unwrap(),
-        tool: None,
-    }
+    Target { resource: resolve(name).unwrap(), tool: None }
 }
 
 fn payload() -> Value {
@@ -124,9 +108,7 @@ fn with(changes: Value) -> Value {
 }
 
 fn changed(mut payload: Value, changes: Value) -> Value {
-    let Value::Object(changes) = changes else {
-        panic!("changes are an object")
-    };
+    let Value::Object(changes) = changes else { panic!("changes are an object") };
     let members = payload.as_object_mut().unwrap();
     for (name, value) in changes {
         if value.is_null() {
@@ -139,10 +121,7 @@ fn changed(mut payload: Value, changes: Value) -> Value {
 }
 
 fn sign(payload: &Value) -> String {
-    ed25519().sign(
-        &json!({"alg": "EdDSA", "typ": "at+jwt", "kid": "k"}),
-        payload,
-    )
+    ed25519().sign(&json!({"alg": "EdDSA", "typ": "at+jwt", "kid": "k"}), payload)
 }
 
 fn accepted(payload: &Value) -> VerifiedToken {
@@ -177,27 +156,16 @@ fn a_standard_token_is_read_whole() {
 
 #[test]
 fn a_token_whose_subject_is_its_client_is_the_agents_own() {
-    assert_eq!(
-        accepted(&with(json!({"sub": "assistant"}))).principal,
-        Principal::Own
-    );
+    assert_eq!(accepted(&with(json!({"sub": "assistant"}))).principal, Principal::Own);
 }
 
 #[test]
 fn every_claim_the_standard_demands_is_demanded() {
     for claim in ["aud", "sub", "client_id", "iat", "jti"] {
-        assert_eq!(
-            refusal(&with(json!({claim: null}))),
-            Reason::WrongTokenType,
-            "{claim}"
-        );
+        assert_eq!(refusal(&with(json!({claim: null}))), Reason::WrongTokenType, "{claim}");
     }
     for claim in ["iss", "exp"] {
-        assert_eq!(
-            refusal(&with(json!({claim: null}))),
-            Reason::MalformedToken,
-            "{claim}"
-        );
+        assert_eq!(refusal(&with(json!({claim: null}))), Reason::MalformedToken, "{claim}");
     }
 }
 
@@ -207,10 +175,7 @@ fn registered_claims_of_a_wrong_type_are_never_taken_for_absent() {
         ("iss", json!([1, "", ["https://idp.example.com"], {}])),
         ("sub", json!([1, "", ["alice"], true])),
         ("aud", json!([1, {}, ["a", 1], [["a"]], true])),
-        (
-            "exp",
-            json!(["1795526400", [], true, -1, 1e300, 253_402_300_800_i64]),
-        ),
+        ("exp", json!(["1795526400", [], true, -1, 1e300, 253_402_300_800_i64])),
         ("iat", json!(["1795526400", {}, -0.5, 1e19])),
         ("nbf", json!(["1795526400", false, -1])),
         ("jti", json!([1, ["t"]])),
@@ -224,10 +189,7 @@ fn registered_claims_of_a_wrong_type_are_never_taken_for_absent() {
             "act",
             json!(["agent", [], 1, {}, {"sub": 1}, {"iss": "x"}, {"sub": ""}, {"sub": "a", "act": 1}]),
         ),
-        (
-            "cnf",
-            json!(["x", [], {"jkt": 1}, {"jkt": "short"}, {"x5t#S256": ["x"]}]),
-        ),
+        ("cnf", json!(["x", [], {"jkt": 1}, {"jkt": "short"}, {"x5t#S256": ["x"]}])),
     ] {
         for value in values.as_array().unwrap() {
             let reason = refusal(&with(json!({claim: value})));
@@ -262,25 +224,13 @@ fn client_ids_that_differ_are_a_conflict() {
 #[test]
 fn audiences_are_mapped_where_the_policy_maps_them() {
     let mut issuer = standard();
-    issuer
-        .audiences
-        .insert("guid".to_owned(), "https://api.example.com".to_owned());
-    issuer
-        .audience_by_client
-        .insert("assistant".to_owned(), "https://other.example".to_owned());
+    issuer.audiences.insert("guid".to_owned(), "https://api.example.com".to_owned());
+    issuer.audience_by_client.insert("assistant".to_owned(), "https://other.example".to_owned());
     issuer.require = Some(Vec::new());
     let world = World::one(issuer);
-    let audiences = |aud: Value| {
-        world
-            .verify(&sign(&with(json!({"aud": aud}))))
-            .unwrap()
-            .audiences
-    };
+    let audiences = |aud: Value| world.verify(&sign(&with(json!({"aud": aud})))).unwrap().audiences;
     assert_eq!(audiences(json!("guid")), ["https://api.example.com"]);
-    assert_eq!(
-        audiences(json!(["guid", "x"])),
-        ["https://api.example.com", "x"]
-    );
+    assert_eq!(audiences(json!(["guid", "x"])), ["https://api.example.com", "x"]);
     // A token for nobody is not one without `aud`.
     assert!(audiences(json!([])).is_empty());
     assert_eq!(audiences(Value::Null), ["https://other.example"]);
@@ -292,13 +242,7 @@ fn a_chain_of_actors_is_read_outermost_first_and_one_beyond_the_bound() {
     let act = accepted(&with(json!({"act": chain}))).act;
     assert_eq!(act.len(), 2);
     assert_eq!(act[0].issuer.as_deref(), Some("https://other.example"));
-    assert_eq!(
-        act[1],
-        ActMember {
-            client_id: Some("b".to_owned()),
-            ..ActMember::default()
-        }
-    );
+    assert_eq!(act[1], ActMember { client_id: Some("b".to_owned()), ..ActMember::default() });
     let mut deep = json!({"sub": "innermost"});
     for _ in 0..20 {
         deep = json!({"sub": "agent", "act": deep});
@@ -344,15 +288,8 @@ fn a_subtraction_that_cannot_be_understood_is_told() {
 #[test]
 fn with_a_scope_map_only_mapped_scopes_count_and_subtractions_still_do() {
     let mut issuer = standard();
-    let map = [
-        ("docs", "read:document"),
-        ("frozen", "no:write"),
-        ("gone", "no:read:nothing"),
-    ];
-    issuer.scope_map = Some(
-        map.map(|(theirs, ours)| (theirs.to_owned(), ours.to_owned()))
-            .into(),
-    );
+    let map = [("docs", "read:document"), ("frozen", "no:write"), ("gone", "no:read:nothing")];
+    issuer.scope_map = Some(map.map(|(theirs, ours)| (theirs.to_owned(), ours.to_owned())).into());
     let world = World::one(issuer);
     let token = |scope: &str| world.verify(&sign(&with(json!({"scope": scope})))).unwrap();
     let both = token("docs read:ticket no:delete frozen");
@@ -368,9 +305,7 @@ fn without_token_scopes_everything_is_covered_but_what_is_subtracted() {
     let mut issuer = standard();
     issuer.token_scopes = TokenScopes::None;
     let world = World::one(issuer);
-    let token = world
-        .verify(&sign(&with(json!({"scope": "no:admin"}))))
-        .unwrap();
+    let token = world.verify(&sign(&with(json!({"scope": "no:admin"})))).unwrap();
     assert!(token.scopes.covers(Action::Delete, on("crm")));
     assert!(token.scopes.subtracts(Action::Admin, on("crm")));
 }
@@ -380,14 +315,7 @@ fn claims_are_read_into_the_slots_of_the_policy() {
     let mut issuer = standard();
     let mut declare = |name: &str, from: &[&str], value_type: ValueType, absent: Absent| {
         let from = from.iter().map(|name| (*name).to_owned()).collect();
-        issuer.claims.insert(
-            name.to_owned(),
-            Claim {
-                from,
-                value_type,
-                absent,
-            },
-        );
+        issuer.claims.insert(name.to_owned(), Claim { from, value_type, absent });
     };
     let strings = || ValueType::List(Box::new(ValueType::String));
     declare("groups", &["groups", "roles"], strings(), Absent::Empty);
@@ -406,19 +334,13 @@ fn claims_are_read_into_the_slots_of_the_policy() {
     assert_eq!(full.claims[0], ClaimState::Known(Known::Int(3)));
     assert_eq!(full.claims[1], ClaimState::Unknown);
     assert_eq!(full.claims[2], ClaimState::Known(text("acme")));
-    assert_eq!(
-        full.groups,
-        ClaimState::Known(Known::List(vec![text("a"), text("b")]))
-    );
+    assert_eq!(full.groups, ClaimState::Known(Known::List(vec![text("a"), text("b")])));
     let empty = token(json!({}));
     assert_eq!(empty.claims[0], ClaimState::Unknown);
     assert_eq!(empty.claims[2], ClaimState::Known(text("")));
     assert_eq!(empty.groups, ClaimState::Known(Known::List(Vec::new())));
     let wrong = token(json!({"level": "3", "org": {"tenant": 1}, "groups": ["a"], "roles": "b"}));
-    assert_eq!(
-        (&wrong.claims[0], &wrong.claims[2]),
-        (&ClaimState::Unknown, &ClaimState::Unknown)
-    );
+    assert_eq!((&wrong.claims[0], &wrong.claims[2]), (&ClaimState::Unknown, &ClaimState::Unknown));
     assert_eq!(wrong.groups, ClaimState::Unknown);
     for sign in [
         json!({"_claim_names": {"roles": "src1"}}),
@@ -426,35 +348,21 @@ fn claims_are_read_into_the_slots_of_the_policy() {
         json!({"_claim_names": 1}),
     ] {
         assert_eq!(token(sign.clone()).groups, ClaimState::Unknown, "{sign}");
-        assert_eq!(
-            token(changed(json!({"groups": ["a"]}), sign)).groups,
-            ClaimState::Unknown
-        );
+        assert_eq!(token(changed(json!({"groups": ["a"]}), sign)).groups, ClaimState::Unknown);
     }
 }
 
 #[test]
 fn a_person_is_named_by_all_its_claims_unambiguously() {
     let mut issuer = standard();
-    issuer.person = Some(Person {
-        realm: None,
-        id: vec!["tid".to_owned(), "oid".to_owned()],
-    });
+    issuer.person = Some(Person { realm: None, id: vec!["tid".to_owned(), "oid".to_owned()] });
     let world = World::one(issuer);
     let person = |changes: Value| world.verify(&sign(&with(changes))).unwrap().person;
-    assert_eq!(
-        person(json!({"tid": "t", "oid": "o"})).as_deref(),
-        Some("t/o")
-    );
-    assert_eq!(
-        person(json!({"tid": "t/o", "oid": "ü"})).as_deref(),
-        Some("t%2Fo/%C3%BC")
-    );
-    for missing in [
-        json!({"tid": "t"}),
-        json!({"tid": "t", "oid": 1}),
-        json!({"tid": "", "oid": "o"}),
-    ] {
+    assert_eq!(person(json!({"tid": "t", "oid": "o"})).as_deref(), Some("t/o"));
+    assert_eq!(person(json!({"tid": "t/o", "oid": "ü"})).as_deref(), Some("t%2Fo/%C3%BC"));
+    for missing in
+        [json!({"tid": "t"}), json!({"tid": "t", "oid": 1}), json!({"tid": "", "oid": "o"})]
+    {
         assert_eq!(person(missing), None);
     }
 }
@@ -463,10 +371,7 @@ fn a_person_is_named_by_all_its_claims_unambiguously() {
 fn a_bound_token_names_its_key_and_a_doubtful_binding_is_none_that_can_be_met() {
     let jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
     let confirmation = |cnf: Value| accepted(&with(json!({"cnf": cnf}))).confirmation;
-    assert_eq!(
-        confirmation(json!({"jkt": jkt})),
-        Some(Confirmation::Jkt(jkt.to_owned()))
-    );
+    assert_eq!(confirmation(json!({"jkt": jkt})), Some(Confirmation::Jkt(jkt.to_owned())));
     let certificate = confirmation(json!({"x5t#S256": jkt}));
     assert_eq!(certificate, Some(Confirmation::Certificate(jkt.to_owned())));
     for other in [
@@ -483,10 +388,7 @@ fn a_bound_token_names_its_key_and_a_doubtful_binding_is_none_that_can_be_met() 
 #[test]
 fn markers_are_told_where_they_are_present() {
     let markers = |id: Value| accepted(&with(json!({"software_id": id, "other": "x"}))).markers;
-    assert_eq!(
-        markers(json!("desktop")),
-        [("software_id".to_owned(), "desktop".to_owned())]
-    );
+    assert_eq!(markers(json!("desktop")), [("software_id".to_owned(), "desktop".to_owned())]);
     assert!(markers(json!(["desktop"])).is_empty());
 }
 
@@ -497,10 +399,7 @@ fn keys_that_cannot_be_had_are_another_reason_than_keys_that_are_not_there() {
     let reason = |keys: &[KeyState]| begin(&token, MAX, &issuers, keys).unwrap_err();
     assert_eq!(reason(&[KeyState::Unavailable]), Reason::IssuerUnavailable);
     assert_eq!(reason(&[]), Reason::IssuerUnavailable);
-    assert_eq!(
-        reason(&[KeyState::Ready(Rc::new(KeySet::default()))]),
-        Reason::UnknownKey
-    );
+    assert_eq!(reason(&[KeyState::Ready(Rc::new(KeySet::default()))]), Reason::UnknownKey);
 }
 
 #[test]
@@ -516,17 +415,10 @@ fn hosts_get_what_they_verify_and_nothing_they_do_not() {
     let rsa = begun("RS256", &rs256());
     let host = rsa.for_host().unwrap();
     let key: &[u8] = include_bytes!("../../../tests/keys/rsa-2048.spki.der");
-    assert_eq!(
-        (host.hash, host.key, host.signature.as_slice()),
-        ("sha256", key, rsa.signature())
-    );
+    assert_eq!((host.hash, host.key, host.signature.as_slice()), ("sha256", key, rsa.signature()));
     for (check, hash, half) in [
         (begun("ES256", &es256()), "sha256", 32),
-        (
-            begun("ES384", &SigningKey::es384_from_seed(&[7; 48]).unwrap()),
-            "sha384",
-            48,
-        ),
+        (begun("ES384", &SigningKey::es384_from_seed(&[7; 48]).unwrap()), "sha384", 48),
     ] {
         let host = check.for_host().unwrap();
         assert_eq!(host.hash, hash);
@@ -557,9 +449,6 @@ fn a_check_prints_no_token() {
     let World { issuers, keys } = World::one(standard());
     let token = sign(&payload());
     let printed = format!("{:?}", begin(&token, MAX, &issuers, &keys).unwrap());
-    assert!(
-        token.split('.').all(|part| !printed.contains(part)),
-        "{printed}"
-    );
+    assert!(token.split('.').all(|part| !printed.contains(part)), "{printed}");
     assert!(!printed.contains("alice"));
 }

@@ -35,7 +35,9 @@ pub(super) fn compile(
             match host {
                 Ok(host) => routes.add(&host, place, route, &pointer, problems),
                 // A missing audience is an error of its own; the template is still looked at.
-                Err(message) if message.is_empty() => routes.add("", place, route, &pointer, problems),
+                Err(message) if message.is_empty() => {
+                    routes.add("", place, route, &pointer, problems)
+                }
                 Err(message) => problems.push(Problem::error(
                     format!("{pointer}/host"),
                     message,

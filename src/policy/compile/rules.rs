@@ -42,7 +42,8 @@ pub(super) fn compile(
     resources: &[ResourceEntry],
     problems: &mut Vec<Problem>,
 ) -> Ruled {
-    let mut ruled = Ruled { rules: Vec::new(), index: vec![Vec::new(); resources.len().saturating_mul(4)] };
+    let mut ruled =
+        Ruled { rules: Vec::new(), index: vec![Vec::new(); resources.len().saturating_mul(4)] };
     let places: BTreeMap<&str, usize> =
         resources.iter().enumerate().map(|(at, entry)| (entry.id.as_str(), at)).collect();
     for (at, rule) in document.rules.iter().enumerate() {
@@ -232,7 +233,10 @@ fn document_names(resources: &[ResourceEntry]) -> Vec<String> {
 }
 
 /// The attributes a rule over several resources may read: those that all of them declare alike.
-fn shared_attributes(resources: &[ResourceEntry], spoken: &[usize]) -> Vec<(String, ValueType, u32)> {
+fn shared_attributes(
+    resources: &[ResourceEntry],
+    spoken: &[usize],
+) -> Vec<(String, ValueType, u32)> {
     let mut spoken = spoken.iter().filter_map(|at| resources.get(*at));
     let Some(first) = spoken.next() else { return Vec::new() };
     let rest: Vec<&ResourceEntry> = spoken.collect();

@@ -1,410 +1,255 @@
-//! Evaluation: total, three-valued, bounded by counted steps, allocating nothing.
+//! Evaluation in three values (Kleene), by counted steps, without allocating.
 
-use super::parse::Comparison;
-use super::typed::{Condition, Term, Test, TextTest};
+mod values;
+
+use super::compare::Known;
+use super::syntax::TextTest;
+use super::tree::{Node, Operand};
 use super::{Facts, Truth, Verdict};
-use crate::policy::value::{Fact, Sources, Value, ValueRef};
-use crate::request::json::Json;
-use std::cmp::Ordering;
+use crate::policy::value::Sources;
+use values::Inside;
 
-impl Condition {
-    /// What the condition comes to. Takes from `steps`; where none are left, what remains is
-    /// unknown for good.
-    #[must_use]
-    pub fn evaluate(&self, facts: &impl Facts, steps: &mut u32) -> Verdict {
-        Evaluation { facts, steps }.test(&self.root, None)
+/// Evaluates a whole condition.
+pub(super) fn evaluate(root: &Node, facts: &impl Facts, steps: &mut u32) -> Verdict {
+    let mut run = Run { facts, steps };
+    match run.test(root, None) {
+        Ok(Answer::False) => Verdict { truth: Truth::False, waits_for: Sources::NONE },
+        Ok(Answer::True) => Verdict { truth: Truth::True, waits_for: Sources::NONE },
+        Ok(Answer::Unknown(waits_for)) => Verdict { truth: Truth::Unknown, waits_for },
+        Err(OutOfSteps) => Verdict { truth: Truth::Unknown, waits_for: Sources::NONE },
     }
 }
 
-struct Evaluation<'f, 's, F> {
-    facts: &'f F,
-    steps: &'s mut u32,
-}
-
-/// The variables in scope, innermost first.
-#[derive(Clone, Copy)]
-struct Scope<'a> {
-    value: Found<'a>,
-    outer: Option<&'a Scope<'a>>,
-}
-
-/// A value, or why there is none.
-#[derive(Clone, Copy)]
-enum Found<'a> {
-    Null,
-    /// Known to be absent: a member that an object does not have.
-    Absent,
+/// A truth, and for the unknown what could still settle it. Unknown without sources is final:
+/// nothing that is still pending can change it.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    False,
+    True,
     Unknown(Sources),
-    /// A literal list, whose elements are still terms.
-    Terms(&'a [Term]),
-    Value(ValueRef<'a>),
 }
 
-const fn settled(truth: bool) -> Verdict {
-    Verdict { truth: if truth { Truth::True } else { Truth::False }, waits_for: Sources::NONE }
-}
+/// What no source can tell: absent, withheld, or of a type that does not fit.
+const NEVER: Answer = Answer::Unknown(Sources::NONE);
 
-const fn unknown(waits_for: Sources) -> Verdict {
-    Verdict { truth: Truth::Unknown, waits_for }
-}
-
-/// Both, where one false settles it (`decisive` false), or either, where one true does.
-fn join(a: Verdict, b: Verdict, decisive: Truth) -> Verdict {
-    match (a.truth, b.truth) {
-        (truth, _) | (_, truth) if truth == decisive => {
-            Verdict { truth, waits_for: Sources::NONE }
-        }
-        (Truth::Unknown, Truth::Unknown) => unknown(a.waits_for.union(b.waits_for)),
-        (Truth::Unknown, _) => a,
-        _ => b,
+impl From<bool> for Answer {
+    fn from(truth: bool) -> Self {
+        if truth { Self::True } else { Self::False }
     }
 }
 
-impl<'f, F: Facts> Evaluation<'f, '_, F> {
-    /// Takes one step; false when there is none left.
-    fn step(&mut self) -> bool {
-        match self.steps.checked_sub(1) {
+impl From<Option<bool>> for Answer {
+    fn from(truth: Option<bool>) -> Self {
+        truth.map_or(NEVER, Self::from)
+    }
+}
+
+impl Answer {
+    const fn negated(self) -> Self {
+        match self {
+            Self::False => Self::True,
+            Self::True => Self::False,
+            Self::Unknown(sources) => Self::Unknown(sources),
+        }
+    }
+
+    /// `&&` (decided by a false) or `||` (decided by a true) over all answers.
+    fn gather(
+        decided_by: bool,
+        answers: impl Iterator<Item = Result<Self, OutOfSteps>>,
+    ) -> Result<Self, OutOfSteps> {
+        let mut unknown: Option<Sources> = None;
+        for answer in answers {
+            match (answer?, decided_by) {
+                (Self::Unknown(sources), _) => {
+                    unknown = Some(unknown.map_or(sources, |before| before.union(sources)));
+                }
+                (Self::False, false) | (Self::True, true) => return Ok(decided_by.into()),
+                (Self::False, true) | (Self::True, false) => {}
+            }
+        }
+        Ok(unknown.map_or_else(|| (!decided_by).into(), Self::Unknown))
+    }
+}
+
+/// A value, or what could still tell it. Without sources it is never told.
+#[derive(Clone, Copy, Debug)]
+enum Seen<'a> {
+    Known(Known<'a>),
+    Unknown(Sources),
+}
+
+impl<'a> Seen<'a> {
+    /// Asks a known value; an unknown one answers nothing.
+    fn ask(self, question: impl FnOnce(Known<'a>) -> Answer) -> Answer {
+        match self {
+            Self::Known(known) => question(known),
+            Self::Unknown(sources) => Answer::Unknown(sources),
+        }
+    }
+}
+
+/// Two values that a test needs both of, or what could still tell them: where one is never told,
+/// the other is not worth asking for.
+fn both<'a>(left: Seen<'a>, right: Seen<'a>) -> Result<(Known<'a>, Known<'a>), Sources> {
+    match (left, right) {
+        (Seen::Known(left), Seen::Known(right)) => Ok((left, right)),
+        (Seen::Unknown(sources), Seen::Known(_)) | (Seen::Known(_), Seen::Unknown(sources)) => {
+            Err(sources)
+        }
+        (Seen::Unknown(left), Seen::Unknown(right)) if left.is_empty() || right.is_empty() => {
+            Err(Sources::NONE)
+        }
+        (Seen::Unknown(left), Seen::Unknown(right)) => Err(left.union(right)),
+    }
+}
+
+/// The budget is spent; the condition stays unknown.
+#[derive(Debug)]
+struct OutOfSteps;
+
+/// The value of a loop's variable, and the loop around it.
+struct Scope<'s, 'a> {
+    value: Seen<'a>,
+    outer: Option<&'s Self>,
+}
+
+/// The loops an expression stands in, innermost first.
+type Loops<'s, 'a> = Option<&'s Scope<'s, 'a>>;
+
+struct Run<'a, F> {
+    facts: &'a F,
+    steps: &'a mut u32,
+}
+
+impl<'a, F: Facts> Run<'a, F> {
+    fn test(&mut self, node: &'a Node, loops: Loops<'_, 'a>) -> Result<Answer, OutOfSteps> {
+        self.spend(1)?;
+        Ok(match node {
+            Node::All(tests) => {
+                Answer::gather(false, tests.iter().map(|test| self.test(test, loops)))?
+            }
+            Node::Any(tests) => {
+                Answer::gather(true, tests.iter().map(|test| self.test(test, loops)))?
+            }
+            Node::Compare { operator, left, right } => {
+                let left = self.value(left, loops)?;
+                let right = self.value(right, loops)?;
+                self.compare(*operator, left, right, loops)?
+            }
+            Node::Constant(value) => (*value).into(),
+            Node::Fold { every, list, test } => self.fold(*every, list, test, loops)?,
+            Node::Flag(operand) => self.value(operand, loops)?.ask(|known| match known {
+                Known::Bool(value) => value.into(),
+                _ => NEVER,
+            }),
+            Node::Has(operand) => self.has(operand, loops)?,
+            Node::In { item, list } => self.contained(item, list, loops)?,
+            Node::InStrings { item, strings } => {
+                self.value(item, loops)?.ask(|known| match known {
+                    Known::String(text) => {
+                        strings.binary_search_by(|string| (**string).cmp(text)).is_ok().into()
+                    }
+                    _ => NEVER,
+                })
+            }
+            Node::IsNull(operand) => {
+                self.value(operand, loops)?.ask(|known| matches!(known, Known::Null).into())
+            }
+            Node::Not(inner) => self.test(inner, loops)?.negated(),
+            Node::Text { test, text, part } => self.text(*test, text, part, loops)?,
+        })
+    }
+
+    fn fold(
+        &mut self,
+        every: bool,
+        list: &'a Operand,
+        test: &'a Node,
+        loops: Loops<'_, 'a>,
+    ) -> Result<Answer, OutOfSteps> {
+        let list = match self.value(list, loops)? {
+            Seen::Known(Known::List(list)) => list,
+            Seen::Known(_) => return Ok(NEVER),
+            Seen::Unknown(sources) => return Ok(Answer::Unknown(sources)),
+        };
+        let answers = (0..list.len()).map(|at| {
+            let value = self.element(list, at, loops)?;
+            self.test(test, Some(&Scope { value, outer: loops }))
+        });
+        Answer::gather(!every, answers)
+    }
+
+    /// `item in list` is `list.exists(one, one == item)`.
+    fn contained(
+        &mut self,
+        item: &'a Operand,
+        list: &'a Operand,
+        loops: Loops<'_, 'a>,
+    ) -> Result<Answer, OutOfSteps> {
+        let item = self.value(item, loops)?;
+        let list = match self.value(list, loops)? {
+            Seen::Known(Known::List(list)) => list,
+            Seen::Known(_) => return Ok(NEVER),
+            Seen::Unknown(sources) => return Ok(Answer::Unknown(sources)),
+        };
+        let answers = (0..list.len()).map(|at| {
+            let one = self.element(list, at, loops)?;
+            self.equal(one, item, loops, 0)
+        });
+        Answer::gather(true, answers)
+    }
+
+    fn has(&mut self, member: &'a Operand, loops: Loops<'_, 'a>) -> Result<Answer, OutOfSteps> {
+        let Operand::Path(path) = member else {
+            return Ok(self.value(member, loops)?.ask(|_| Answer::True));
+        };
+        Ok(match self.inside(path, loops)? {
+            Inside::Absent => Answer::False,
+            Inside::Misfit => NEVER,
+            Inside::Seen(seen) => seen.ask(|_| Answer::True),
+        })
+    }
+
+    fn text(
+        &mut self,
+        test: TextTest,
+        text: &'a Operand,
+        part: &'a Operand,
+        loops: Loops<'_, 'a>,
+    ) -> Result<Answer, OutOfSteps> {
+        let text = self.value(text, loops)?;
+        let part = self.value(part, loops)?;
+        match both(text, part) {
+            Ok((Known::String(text), Known::String(part))) => {
+                self.spend_bytes(text.len())?;
+                Ok(match test {
+                    TextTest::Contains => text.contains(part),
+                    TextTest::EndsWith => text.ends_with(part),
+                    TextTest::StartsWith => text.starts_with(part),
+                }
+                .into())
+            }
+            Ok(_) => Ok(NEVER),
+            Err(sources) => Ok(Answer::Unknown(sources)),
+        }
+    }
+
+    fn spend(&mut self, steps: u32) -> Result<(), OutOfSteps> {
+        match self.steps.checked_sub(steps) {
             Some(left) => {
                 *self.steps = left;
-                true
+                Ok(())
             }
-            None => false,
-        }
-    }
-
-    fn test<'a>(&mut self, test: &'a Test, scope: Option<&Scope<'a>>) -> Verdict
-    where
-        'f: 'a,
-    {
-        if !self.step() {
-            return unknown(Sources::NONE);
-        }
-        match test {
-            Test::And(a, b) => {
-                let first = self.test(a, scope);
-                if first.truth == Truth::False {
-                    return first;
-                }
-                let second = self.test(b, scope);
-                join(first, second, Truth::False)
-            }
-            Test::Or(a, b) => {
-                let first = self.test(a, scope);
-                if first.truth == Truth::True {
-                    return first;
-                }
-                let second = self.test(b, scope);
-                join(first, second, Truth::True)
-            }
-            Test::Not(inner) => {
-                let verdict = self.test(inner, scope);
-                match verdict.truth {
-                    Truth::True => settled(false),
-                    Truth::False => settled(true),
-                    Truth::Unknown => verdict,
-                }
-            }
-            Test::Constant(value) => settled(*value),
-            Test::Compare(comparison, a, b) => {
-                let (a, b) = (self.term(a, scope), self.term(b, scope));
-                self.compare(*comparison, a, b)
-            }
-            Test::Has(term) => match self.term(term, scope) {
-                Found::Absent => settled(false),
-                Found::Unknown(waits) => unknown(waits),
-                Found::Null | Found::Terms(_) | Found::Value(_) => settled(true),
-            },
-            Test::In(item, list) => {
-                let item = self.term(item, scope);
-                let list = self.term(list, scope);
-                self.quantify(list, false, |evaluation, element| {
-                    evaluation.compare(Comparison::Equal, item, element)
-                }, scope)
-            }
-            Test::InStrings(item, texts) => match scalar(self.term(item, scope)) {
-                Found::Value(ValueRef::String(text)) => {
-                    settled(texts.binary_search_by(|known| (**known).cmp(text)).is_ok())
-                }
-                Found::Unknown(waits) => unknown(waits),
-                _ => unknown(Sources::NONE),
-            },
-            Test::Quantified { every, list, body } => {
-                let list = self.term(list, scope);
-                self.quantify(list, *every, |evaluation, value| {
-                    let inner = Scope { value, outer: scope };
-                    evaluation.test(body, Some(&inner))
-                }, scope)
-            }
-            Test::Term(term) => match scalar(self.term(term, scope)) {
-                Found::Value(ValueRef::Bool(value)) => settled(value),
-                Found::Unknown(waits) => unknown(waits),
-                _ => unknown(Sources::NONE),
-            },
-            Test::Text(test, a, b) => {
-                match (scalar(self.term(a, scope)), scalar(self.term(b, scope))) {
-                    (Found::Value(ValueRef::String(a)), Found::Value(ValueRef::String(b))) => {
-                        settled(match test {
-                            TextTest::Contains => a.contains(b),
-                            TextTest::EndsWith => a.ends_with(b),
-                            TextTest::StartsWith => a.starts_with(b),
-                        })
-                    }
-                    (a, b) => undecided(a, b),
-                }
+            None => {
+                *self.steps = 0;
+                Err(OutOfSteps)
             }
         }
     }
 
-    /// Folds a test over a list's elements: every one, or some one.
-    fn quantify<'a>(
-        &mut self,
-        list: Found<'a>,
-        every: bool,
-        mut body: impl FnMut(&mut Self, Found<'a>) -> Verdict,
-        scope: Option<&Scope<'a>>,
-    ) -> Verdict
-    where
-        'f: 'a,
-    {
-        let decisive = if every { Truth::False } else { Truth::True };
-        let mut so_far = settled(every);
-        let length = match list {
-            Found::Terms(terms) => terms.len(),
-            Found::Value(ValueRef::List(values)) => values.len(),
-            Found::Value(ValueRef::Strings(texts)) => texts.len(),
-            Found::Value(ValueRef::Dyn(Json::Array(elements))) => elements.len(),
-            Found::Unknown(waits) => return unknown(waits),
-            _ => return unknown(Sources::NONE),
-        };
-        for at in 0..length {
-            if !self.step() {
-                return join(so_far, unknown(Sources::NONE), decisive);
-            }
-            let element = match list {
-                Found::Terms(terms) => terms.get(at).map(|term| self.term(term, scope)),
-                Found::Value(ValueRef::List(values)) => {
-                    values.get(at).map(|value| Found::Value(value.into()))
-                }
-                Found::Value(ValueRef::Strings(texts)) => {
-                    texts.get(at).map(|text| Found::Value(ValueRef::String(text)))
-                }
-                Found::Value(ValueRef::Dyn(Json::Array(elements))) => {
-                    elements.get(at).map(|element| Found::Value(ValueRef::Dyn(element)))
-                }
-                _ => None,
-            };
-            let Some(element) = element else { return unknown(Sources::NONE) };
-            let verdict = body(self, element);
-            so_far = join(so_far, verdict, decisive);
-            if so_far.truth == decisive {
-                return so_far;
-            }
-        }
-        so_far
-    }
-
-    fn term<'a>(&mut self, term: &'a Term, scope: Option<&Scope<'a>>) -> Found<'a>
-    where
-        'f: 'a,
-    {
-        if !self.step() {
-            return Found::Unknown(Sources::NONE);
-        }
-        match term {
-            Term::Literal(value) => Found::Value(value.into()),
-            Term::Null => Found::Null,
-            Term::List(terms) => Found::Terms(terms),
-            Term::Slot(slot) => match self.facts.fact(*slot) {
-                Fact::Known(value) => Found::Value(value),
-                Fact::Pending(source) => Found::Unknown(Sources::only(source)),
-                Fact::Unknown => Found::Unknown(Sources::NONE),
-            },
-            Term::Variable(out) => {
-                let mut at = scope;
-                for _ in 0..*out {
-                    at = at.and_then(|scope| scope.outer);
-                }
-                at.map_or(Found::Unknown(Sources::NONE), |scope| scope.value)
-            }
-            Term::Member(inner, name) => match self.term(inner, scope) {
-                Found::Value(ValueRef::Dyn(object @ Json::Object(_))) => {
-                    object.member(name).map_or(Found::Absent, |json| Found::Value(ValueRef::Dyn(json)))
-                }
-                Found::Unknown(waits) => Found::Unknown(waits),
-                Found::Absent => Found::Absent,
-                _ => Found::Unknown(Sources::NONE),
-            },
-            Term::Element(inner, at) => match self.term(inner, scope) {
-                Found::Value(ValueRef::Dyn(Json::Array(elements))) => elements
-                    .get(*at)
-                    .map_or(Found::Absent, |json| Found::Value(ValueRef::Dyn(json))),
-                Found::Unknown(waits) => Found::Unknown(waits),
-                Found::Absent => Found::Absent,
-                _ => Found::Unknown(Sources::NONE),
-            },
-        }
-    }
-
-    fn compare(&mut self, comparison: Comparison, a: Found<'_>, b: Found<'_>) -> Verdict {
-        let (a, b) = (scalar(a), scalar(b));
-        match comparison {
-            Comparison::Equal => self.equal(a, b),
-            Comparison::NotEqual => {
-                let verdict = self.equal(a, b);
-                match verdict.truth {
-                    Truth::True => settled(false),
-                    Truth::False => settled(true),
-                    Truth::Unknown => verdict,
-                }
-            }
-            _ => match order(a, b) {
-                Some(order) => settled(match comparison {
-                    Comparison::Greater => order == Ordering::Greater,
-                    Comparison::GreaterOrEqual => order != Ordering::Less,
-                    Comparison::Less => order == Ordering::Less,
-                    _ => order != Ordering::Greater,
-                }),
-                None => undecided(a, b),
-            },
-        }
-    }
-
-    fn equal(&mut self, a: Found<'_>, b: Found<'_>) -> Verdict {
-        match (a, b) {
-            (Found::Unknown(_) | Found::Absent, _) | (_, Found::Unknown(_) | Found::Absent) => {
-                undecided(a, b)
-            }
-            (Found::Null, Found::Null) => settled(true),
-            (Found::Null, _) | (_, Found::Null) => settled(false),
-            (Found::Value(ValueRef::Bool(a)), Found::Value(ValueRef::Bool(b))) => settled(a == b),
-            _ => match (order(a, b), length(a), length(b)) {
-                (Some(order), ..) => settled(order == Ordering::Equal),
-                (None, Some(a_length), Some(b_length)) => {
-                    if a_length != b_length {
-                        return settled(false);
-                    }
-                    let mut so_far = settled(true);
-                    for at in 0..a_length {
-                        if !self.step() {
-                            return join(so_far, unknown(Sources::NONE), Truth::False);
-                        }
-                        let (x, y) = (element(self, a, at), element(self, b, at));
-                        so_far = join(so_far, self.compare(Comparison::Equal, x, y), Truth::False);
-                    }
-                    so_far
-                }
-                // Of different types, as only `dyn` values can be: nothing is said.
-                _ => unknown(Sources::NONE),
-            },
-        }
-    }
-}
-
-fn element<'a, F: Facts>(
-    evaluation: &mut Evaluation<'_, '_, F>,
-    list: Found<'a>,
-    at: usize,
-) -> Found<'a> {
-    let missing = Found::Unknown(Sources::NONE);
-    match list {
-        Found::Terms(terms) => match terms.get(at) {
-            Some(Term::Literal(value)) => Found::Value(value.into()),
-            Some(Term::Slot(slot)) => match evaluation.facts.fact(*slot) {
-                Fact::Pending(source) => Found::Unknown(Sources::only(source)),
-                // The fact outlives this call only by its own borrow; its value is compared here
-                // through the quantifier instead, so equality of literal lists knows literals only.
-                Fact::Known(_) | Fact::Unknown => missing,
-            },
-            _ => missing,
-        },
-        Found::Value(ValueRef::List(values)) => {
-            values.get(at).map_or(missing, |value| Found::Value(value.into()))
-        }
-        Found::Value(ValueRef::Strings(texts)) => {
-            texts.get(at).map_or(missing, |text| Found::Value(ValueRef::String(text)))
-        }
-        Found::Value(ValueRef::Dyn(Json::Array(elements))) => {
-            elements.get(at).map_or(missing, |json| Found::Value(ValueRef::Dyn(json)))
-        }
-        _ => missing,
-    }
-}
-
-fn length(found: Found<'_>) -> Option<usize> {
-    match found {
-        Found::Terms(terms) => Some(terms.len()),
-        Found::Value(ValueRef::List(values)) => Some(values.len()),
-        Found::Value(ValueRef::Strings(texts)) => Some(texts.len()),
-        Found::Value(ValueRef::Dyn(Json::Array(elements))) => Some(elements.len()),
-        _ => None,
-    }
-}
-
-/// A comparison that cannot be made now: never, where one side stays unknown whatever comes.
-fn undecided(a: Found<'_>, b: Found<'_>) -> Verdict {
-    let waits = |found| match found {
-        Found::Unknown(waits) if !waits.is_empty() => Some(waits),
-        Found::Unknown(_) | Found::Absent => None,
-        Found::Null | Found::Terms(_) | Found::Value(_) => Some(Sources::NONE),
-    };
-    match (waits(a), waits(b)) {
-        (Some(a), Some(b)) => unknown(a.union(b)),
-        _ => unknown(Sources::NONE),
-    }
-}
-
-/// A `dyn` value as what it turns out to be.
-fn scalar(found: Found<'_>) -> Found<'_> {
-    match found {
-        Found::Value(ValueRef::Dyn(json)) => match json {
-            Json::Bool(value) => Found::Value(ValueRef::Bool(*value)),
-            Json::Null => Found::Null,
-            Json::Number(_) => match (json.as_i64(), json.as_f64()) {
-                (Some(number), _) => Found::Value(ValueRef::Int(number)),
-                (None, Some(number)) => Found::Value(ValueRef::Double(number)),
-                (None, None) => Found::Unknown(Sources::NONE),
-            },
-            Json::String(text) => Found::Value(ValueRef::String(text)),
-            Json::Array(_) | Json::Object(_) => found,
-        },
-        Found::Value(value) => Found::Value(value),
-        other => other,
-    }
-}
-
-fn order(a: Found<'_>, b: Found<'_>) -> Option<Ordering> {
-    let (Found::Value(a), Found::Value(b)) = (a, b) else { return None };
-    match (a, b) {
-        (ValueRef::String(a), ValueRef::String(b)) => Some(a.cmp(b)),
-        (ValueRef::Int(a), ValueRef::Int(b)) => Some(a.cmp(&b)),
-        (ValueRef::Double(a), ValueRef::Double(b)) => a.partial_cmp(&b),
-        (ValueRef::Int(a), ValueRef::Double(b)) => int_to_double(a, b),
-        (ValueRef::Double(a), ValueRef::Int(b)) => int_to_double(b, a).map(Ordering::reverse),
-        (ValueRef::Timestamp(a), ValueRef::Timestamp(b)) => Some(a.cmp(&b)),
-        _ => None,
-    }
-}
-
-/// Exactly, also beyond 2^53 where a double cannot hold every integer.
-fn int_to_double(a: i64, b: f64) -> Option<Ordering> {
-    const TWO_63: f64 = 9_223_372_036_854_775_808.0;
-    if b.is_nan() {
-        return None;
-    }
-    if b >= TWO_63 {
-        return Some(Ordering::Less);
-    }
-    if b < -TWO_63 {
-        return Some(Ordering::Greater);
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "in range, and the fraction is compared apart")]
-    let whole = b.trunc() as i64;
-    Some(a.cmp(&whole).then_with(|| 0.0_f64.partial_cmp(&b.fract()).unwrap_or(Ordering::Equal)))
-}
-
-/// A list of values, for lists that are built and not borrowed.
-impl<'a> From<&'a [Value]> for Found<'a> {
-    fn from(values: &'a [Value]) -> Self {
-        Found::Value(ValueRef::List(values))
+    /// One step for every 64 bytes looked through.
+    fn spend_bytes(&mut self, bytes: usize) -> Result<(), OutOfSteps> {
+        self.spend(u32::try_from(bytes / 64).unwrap_or(u32::MAX))
     }
 }

@@ -30,7 +30,8 @@ fn line_starts(bytes: &[u8]) -> Vec<usize> {
 impl Tree<'_> {
     fn place(&self, at: usize) -> Place {
         let line = self.starts.partition_point(|start| *start <= at);
-        let start = line.checked_sub(1).and_then(|line| self.starts.get(line)).copied().unwrap_or(0);
+        let start =
+            line.checked_sub(1).and_then(|line| self.starts.get(line)).copied().unwrap_or(0);
         let before = self.bytes.get(start..at).unwrap_or_default();
         // Characters, not bytes: continuation bytes of UTF-8 do not count.
         let column = before.iter().filter(|byte| (**byte & 0xc0) != 0x80).count();

@@ -73,7 +73,9 @@ impl Walk {
             token_scopes: self.choice_of(&map, "token_scopes", &scopes).unwrap_or_default(),
             may_name_actors_of: texts(self, "may_name_actors_of").unwrap_or_default(),
             clock_skew: span(self, "clock_skew"),
-            sender_constraint: self.choice_of(&map, "sender_constraint", &bound).unwrap_or_default(),
+            sender_constraint: self
+                .choice_of(&map, "sender_constraint", &bound)
+                .unwrap_or_default(),
             ..Issuer::default()
         };
         for (name, at) in map.get("claims").map(|at| self.members(at)).unwrap_or_default() {

@@ -15,7 +15,8 @@ impl Walk {
         };
         let credentials = [("keep", Credentials::Keep), ("strip", Credentials::Strip)];
         let per_record = [("none", PerRecord::None), ("upstream", PerRecord::Upstream)];
-        let texts = |walk: &mut Self, name| map.get(name).map(|at| walk.texts(at)).unwrap_or_default();
+        let texts =
+            |walk: &mut Self, name| map.get(name).map(|at| walk.texts(at)).unwrap_or_default();
         let attributes = map.get("attributes").map(|at| self.members(at)).unwrap_or_default();
         let routes = map.get("http").map(|at| self.list(at)).unwrap_or_default();
         Resource {

@@ -214,7 +214,8 @@ impl Walk {
             ),
             _ => None,
         };
-        let millis = millis.and_then(|millis| i64::try_from(millis).ok()).filter(|millis| *millis > 0);
+        let millis =
+            millis.and_then(|millis| i64::try_from(millis).ok()).filter(|millis| *millis > 0);
         if millis.is_none() {
             self.mismatch(&at, "a length of time such as `30s`, `15m` or `8h`");
         }
@@ -275,8 +276,7 @@ impl Walk {
                 Some(text) => format!("`{text}` is not a type"),
                 None => format!("{} stands here", at.node.kind_name()),
             };
-            let expected =
-                "`string`, `int`, `double`, `bool`, `timestamp`, `dyn`, or a list of one: `[string]`";
+            let expected = "`string`, `int`, `double`, `bool`, `timestamp`, `dyn`, or a list of one: `[string]`";
             self.error(&at.pointer, message, expected);
         }
         found
@@ -312,7 +312,7 @@ fn unknown(name: &str, section: &Section) -> (String, String) {
         return (format!("this version does not have `{name}`"), "a policy without it".to_owned());
     }
     let names: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
-    let near = crate::policy::condition::nearest(name, &names);
+    let near = crate::policy::condition::nearest(name, names.iter().copied());
     let expected = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => one_of(&names),

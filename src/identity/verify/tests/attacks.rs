@@ -11,16 +11,13 @@ fn header(alg: &str) -> Value {
 }
 
 fn refused(header: &Value) -> Reason {
-    World::one(standard())
-        .verify(&ed25519().sign(header, &payload()))
-        .unwrap_err()
+    World::one(standard()).verify(&ed25519().sign(header, &payload())).unwrap_err()
 }
 
 #[test]
 fn algorithms_that_are_not_the_issuers_are_refused() {
-    let spellings = [
-        "none", "None", "NONE", "nOnE", "RS256", "HS256", "ES256", "EDDSA", "eddsa", "EdDSA ", "",
-    ];
+    let spellings =
+        ["none", "None", "NONE", "nOnE", "RS256", "HS256", "ES256", "EDDSA", "eddsa", "EdDSA ", ""];
     for alg in spellings {
         assert_eq!(refused(&header(alg)), Reason::AlgorithmRefused, "{alg}");
     }
@@ -38,16 +35,11 @@ fn a_public_key_is_never_a_secret() {
     let der = include_bytes!("../../../../tests/keys/rsa-2048.spki.der").to_vec();
     let modulus = rs256().jwk("k")["n"].as_str().unwrap().as_bytes().to_vec();
     let forge = |secret: &[u8]| {
-        SigningKey::secret("HS256", secret)
-            .unwrap()
-            .sign(&header("HS256"), &payload())
+        SigningKey::secret("HS256", secret).unwrap().sign(&header("HS256"), &payload())
     };
     let rsa = World::one(written(Profile::Rfc9068, &["RS256"], &[rs256().jwk("k")]));
     for secret in [der, modulus] {
-        assert_eq!(
-            rsa.verify(&forge(&secret)).unwrap_err(),
-            Reason::AlgorithmRefused
-        );
+        assert_eq!(rsa.verify(&forge(&secret)).unwrap_err(), Reason::AlgorithmRefused);
     }
     // Nor where secrets are accepted: the key is of another family.
     let World { mut issuers, keys } = rsa;
@@ -64,21 +56,13 @@ fn a_key_serves_one_family_and_a_named_algorithm_only() {
         &[rs256().jwk("rsa"), es256().jwk("ec"), ed25519().jwk("ed")],
     ));
     let sign = |key: &SigningKey, alg: &str, kid: &str| {
-        key.sign(
-            &json!({"alg": alg, "typ": "at+jwt", "kid": kid}),
-            &payload(),
-        )
+        key.sign(&json!({"alg": alg, "typ": "at+jwt", "kid": kid}), &payload())
     };
     assert!(world.verify(&sign(&rs256(), "RS256", "rsa")).is_ok());
     assert!(world.verify(&sign(&es256(), "ES256", "ec")).is_ok());
     // Wrong family, wrong curve, and a key whose `alg` says RS256 used for PSS.
-    let confused = [
-        ("RS256", "ec"),
-        ("ES256", "rsa"),
-        ("ES384", "ec"),
-        ("PS256", "rsa"),
-        ("EdDSA", "ec"),
-    ];
+    let confused =
+        [("RS256", "ec"), ("ES256", "rsa"), ("ES384", "ec"), ("PS256", "rsa"), ("EdDSA", "ec")];
     for (alg, kid) in confused {
         let reason = world.verify(&sign(&rs256(), alg, kid)).unwrap_err();
         assert_eq!(reason, Reason::UnknownKey, "{alg} with {kid}");
@@ -97,17 +81,8 @@ fn one_kid_at_two_issuers_is_two_keys() {
     let world = World::of(&[standard(), second], &[]);
     let header = header("EdDSA");
     let other_iss = with(json!({"iss": "https://other.example"}));
-    assert_eq!(
-        world
-            .verify(&other.sign(&header, &other_iss))
-            .unwrap()
-            .issuer,
-        1
-    );
-    for forged in [
-        other.sign(&header, &payload()),
-        ed25519().sign(&header, &other_iss),
-    ] {
+    assert_eq!(world.verify(&other.sign(&header, &other_iss)).unwrap().issuer, 1);
+    for forged in [other.sign(&header, &payload()), ed25519().sign(&header, &other_iss)] {
         assert_eq!(world.verify(&forged).unwrap_err(), Reason::BadSignature);
     }
 }
@@ -124,11 +99,7 @@ fn issuers_are_compared_byte_for_byte() {
         "idp.example.com",
         "https://idp.example.com.evil.example",
     ] {
-        assert_eq!(
-            refusal(&with(json!({"iss": name}))),
-            Reason::UnknownIssuer,
-            "{name}"
-        );
+        assert_eq!(refusal(&with(json!({"iss": name}))), Reason::UnknownIssuer, "{name}");
     }
 }
 
@@ -188,12 +159,7 @@ fn embedded_and_remote_keys_and_critical_members_are_refused() {
 #[test]
 fn header_types_are_told_apart() {
     let typed = |typ: &str| json!({"alg": "EdDSA", "typ": typ, "kid": "k"});
-    for typ in [
-        "at+jwt",
-        "AT+JWT",
-        "application/at+jwt",
-        "Application/At+Jwt",
-    ] {
+    for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
         let token = ed25519().sign(&typed(typ), &payload());
         assert!(World::one(standard()).verify(&token).is_ok(), "{typ}");
     }
@@ -221,14 +187,9 @@ fn header_types_are_told_apart() {
     let mut issuer = standard();
     issuer.token_types = Some(vec!["none".to_owned()]);
     let claim = vec!["jti".to_owned()];
-    issuer.require = Some(vec![document::Requirement {
-        claim,
-        ..Default::default()
-    }]);
+    issuer.require = Some(vec![document::Requirement { claim, ..Default::default() }]);
     let world = World::one(issuer);
-    let reason = world
-        .verify(&ed25519().sign(&typed("none"), &payload()))
-        .unwrap_err();
+    let reason = world.verify(&ed25519().sign(&typed("none"), &payload())).unwrap_err();
     assert_eq!(reason, Reason::WrongTokenType);
     assert!(world.verify(&ed25519().sign(&untyped, &payload())).is_ok());
 }
@@ -302,15 +263,8 @@ fn rsa_signatures_as_large_as_the_modulus_or_trivial_are_refused() {
     let modulus = jws::decode(rs256().jwk("k")["n"].as_str().unwrap()).unwrap();
     let mut one = vec![0; 256];
     one[255] = 1;
-    let forgeries = [
-        vec![0; 256],
-        one,
-        modulus,
-        vec![0xff; 256],
-        vec![0; 255],
-        vec![0; 257],
-        vec![0],
-    ];
+    let forgeries =
+        [vec![0; 256], one, modulus, vec![0xff; 256], vec![0; 255], vec![0; 257], vec![0]];
     for forged in forgeries {
         let forged = format!("{message}.{}", base64url(&forged));
         assert_eq!(world.verify(&forged).unwrap_err(), Reason::BadSignature);
@@ -340,11 +294,7 @@ fn other_serialisations_and_nested_tokens_are_malformed() {
         "opaque-token".to_owned(),
     ] {
         let world = World::one(standard());
-        assert_eq!(
-            world.verify(&text).unwrap_err(),
-            Reason::MalformedToken,
-            "{text}"
-        );
+        assert_eq!(world.verify(&text).unwrap_err(), Reason::MalformedToken, "{text}");
     }
 }
 
@@ -354,11 +304,7 @@ fn duplicate_members_are_refused_however_they_are_spelt() {
         r#""sub":"alice","aud":"a","client_id":"x","iat":1795526100,"exp":1795526400,"jti":"t""#;
     let token = |payload: &str| ed25519().sign_bytes(PLAIN, payload.as_bytes());
     let world = World::one(standard());
-    assert!(
-        world
-            .verify(&token(&format!(r#"{{"iss":"{ISSUER}",{rest}}}"#)))
-            .is_ok()
-    );
+    assert!(world.verify(&token(&format!(r#"{{"iss":"{ISSUER}",{rest}}}"#))).is_ok());
     for twice in [
         format!(r#"{{"iss":"https://evil.example","iss":"{ISSUER}",{rest}}}"#),
         format!(r#"{{"\u0069ss":"https://evil.example","iss":"{ISSUER}",{rest}}}"#),
@@ -369,11 +315,7 @@ fn duplicate_members_are_refused_however_they_are_spelt() {
         format!(r#"{{"iss":"{ISSUER}",{rest},}}"#),
         format!(r#"{{"iss":"{ISSUER}",{rest},"x":NaN}}"#),
     ] {
-        assert_eq!(
-            world.verify(&token(&twice)).unwrap_err(),
-            Reason::MalformedToken,
-            "{twice}"
-        );
+        assert_eq!(world.verify(&token(&twice)).unwrap_err(), Reason::MalformedToken, "{twice}");
     }
     let header = br#"{"alg":"EdDSA","typ":"at+jwt","kid":"k","\u006bid":"l"}"#;
     let token = ed25519().sign_bytes(header, payload().to_string().as_bytes());
@@ -385,11 +327,7 @@ fn oversize_and_deep_tokens_are_refused_unread() {
     let world = World::one(standard());
     let long = sign(&with(json!({"x": "a".repeat(MAX)})));
     assert_eq!(world.verify(&long).unwrap_err(), Reason::MalformedToken);
-    let deep = format!(
-        r#"{{"iss":"{ISSUER}","x":{}1{}}}"#,
-        "[".repeat(4000),
-        "]".repeat(4000)
-    );
+    let deep = format!(r#"{{"iss":"{ISSUER}","x":{}1{}}}"#, "[".repeat(4000), "]".repeat(4000));
     let deep = ed25519().sign_bytes(PLAIN, deep.as_bytes());
     assert_eq!(world.verify(&deep).unwrap_err(), Reason::MalformedToken);
 }

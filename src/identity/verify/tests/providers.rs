@@ -29,11 +29,7 @@ fn refuses_other_tokens(world: &World, typ: Option<&str>, access: &Value) {
         json!({"token_use": "id"}),
     ] {
         let token = rs(typ, &changed(access.clone(), mark.clone()));
-        assert_eq!(
-            world.verify(&token).unwrap_err(),
-            Reason::WrongTokenType,
-            "{mark}"
-        );
+        assert_eq!(world.verify(&token).unwrap_err(), Reason::WrongTokenType, "{mark}");
     }
 }
 
@@ -57,34 +53,19 @@ fn keycloak_users_and_service_accounts() {
     let world = world(Profile::Keycloak, KEYCLOAK);
     let user = world.verify(&rs(Some("JWT"), &keycloak_user())).unwrap();
     assert_eq!(user.principal, Principal::User);
-    assert_eq!(
-        user.client_id,
-        ClientId::Agreed("support-assistant".to_owned())
-    );
+    assert_eq!(user.client_id, ClientId::Agreed("support-assistant".to_owned()));
     assert_eq!(user.audiences, ["documents", "account"]);
     assert!(user.scopes.covers(Action::Read, on("document")));
     let service = |azp: &str, name: &str| {
         let changes =
             json!({"azp": azp, "client_id": azp, "preferred_username": name, "sid": null});
-        world
-            .verify(&rs(Some("JWT"), &changed(keycloak_user(), changes)))
-            .unwrap()
-            .principal
+        world.verify(&rs(Some("JWT"), &changed(keycloak_user(), changes))).unwrap().principal
     };
-    assert_eq!(
-        service("indexer", "service-account-indexer"),
-        Principal::Own
-    );
+    assert_eq!(service("indexer", "service-account-indexer"), Principal::Own);
     // Keycloak writes the name in lower case.
-    assert_eq!(
-        service("Indexer", "service-account-indexer"),
-        Principal::Own
-    );
+    assert_eq!(service("Indexer", "service-account-indexer"), Principal::Own);
     // The whole name, not a beginning of it.
-    assert_eq!(
-        service("indexer", "service-account-indexer2"),
-        Principal::User
-    );
+    assert_eq!(service("indexer", "service-account-indexer2"), Principal::User);
     let nameless = changed(keycloak_user(), json!({"preferred_username": null}));
     let nameless = world.verify(&rs(Some("JWT"), &nameless)).unwrap();
     assert_eq!(nameless.principal, Principal::Unclear);
@@ -97,15 +78,9 @@ fn keycloak_roles_are_a_claim_like_any_other() {
     written.issuer = KEYCLOAK.to_owned();
     let strings = ValueType::List(Box::new(ValueType::String));
     let from = vec!["groups".to_owned(), "realm_access.roles".to_owned()];
-    let claim = Claim {
-        from,
-        value_type: strings,
-        absent: Absent::Unknown,
-    };
+    let claim = Claim { from, value_type: strings, absent: Absent::Unknown };
     written.claims.insert("groups".to_owned(), claim);
-    let token = World::one(written)
-        .verify(&rs(Some("JWT"), &keycloak_user()))
-        .unwrap();
+    let token = World::one(written).verify(&rs(Some("JWT"), &keycloak_user())).unwrap();
     let names = ["/support", "support", "default-roles-acme"];
     let names = names.map(|name| Known::String(name.to_owned())).to_vec();
     assert_eq!(token.groups, ClaimState::Known(Known::List(names)));
@@ -119,23 +94,14 @@ fn keycloak_id_and_refresh_tokens_as_they_come() {
         "aud": "support-assistant", "sub": "f3b2", "typ": "ID", "azp": "support-assistant",
         "preferred_username": "alice", "at_hash": "abc",
     });
-    assert_eq!(
-        world.verify(&rs(Some("JWT"), &id)).unwrap_err(),
-        Reason::WrongTokenType
-    );
+    assert_eq!(world.verify(&rs(Some("JWT"), &id)).unwrap_err(), Reason::WrongTokenType);
     let untyped = changed(keycloak_user(), json!({"typ": null}));
-    assert_eq!(
-        world.verify(&rs(Some("JWT"), &untyped)).unwrap_err(),
-        Reason::WrongTokenType
-    );
+    assert_eq!(world.verify(&rs(Some("JWT"), &untyped)).unwrap_err(), Reason::WrongTokenType);
     // Refresh tokens are signed with a secret of Keycloak's own.
     let secret = SigningKey::secret("HS512", &[1; 64]).unwrap();
     let refresh = changed(keycloak_user(), json!({"typ": "Refresh"}));
     let refresh = secret.sign(&json!({"alg": "HS512", "typ": "JWT", "kid": "k"}), &refresh);
-    assert_eq!(
-        world.verify(&refresh).unwrap_err(),
-        Reason::AlgorithmRefused
-    );
+    assert_eq!(world.verify(&refresh).unwrap_err(), Reason::AlgorithmRefused);
 }
 
 const AUTH0: &str = "https://acme.eu.auth0.com/";
@@ -158,41 +124,20 @@ fn auth0_in_both_dialects() {
         "aud": "https://api.example.com", "permissions": null,
     });
     let own = changed(user.clone(), own);
-    assert_eq!(
-        world.verify(&rs(Some("JWT"), &own)).unwrap().principal,
-        Principal::Own
-    );
+    assert_eq!(world.verify(&rs(Some("JWT"), &own)).unwrap().principal, Principal::Own);
     let standard = json!({"azp": null, "client_id": "my_client_id", "jti": "j"});
     let user_9068 = changed(user.clone(), standard.clone());
-    assert_eq!(
-        world
-            .verify(&rs(Some("at+jwt"), &user_9068))
-            .unwrap()
-            .principal,
-        Principal::User
-    );
+    assert_eq!(world.verify(&rs(Some("at+jwt"), &user_9068)).unwrap().principal, Principal::User);
     let own_9068 = changed(changed(own, standard), json!({"gty": null}));
-    assert_eq!(
-        world
-            .verify(&rs(Some("at+jwt"), &own_9068))
-            .unwrap()
-            .principal,
-        Principal::Own
-    );
+    assert_eq!(world.verify(&rs(Some("at+jwt"), &own_9068)).unwrap().principal, Principal::Own);
     // The grant says one thing and the subject another.
     let both = changed(user.clone(), json!({"gty": "client-credentials"}));
-    assert_eq!(
-        world.verify(&rs(Some("JWT"), &both)).unwrap().principal,
-        Principal::Unclear
-    );
+    assert_eq!(world.verify(&rs(Some("JWT"), &both)).unwrap().principal, Principal::Unclear);
     let id = json!({
         "iss": AUTH0, "sub": "auth0|5f7c", "aud": "my_client_id", "iat": 1_795_526_100,
         "exp": 1_795_562_100, "sid": "s", "name": "Alice",
     });
-    assert_eq!(
-        world.verify(&rs(Some("JWT"), &id)).unwrap_err(),
-        Reason::WrongTokenType
-    );
+    assert_eq!(world.verify(&rs(Some("JWT"), &id)).unwrap_err(), Reason::WrongTokenType);
     refuses_other_tokens(&world, Some("JWT"), &user);
 }
 
@@ -211,27 +156,15 @@ fn okta_users_and_services() {
     assert_eq!(token.client_id, ClientId::Agreed("0oabc".to_owned()));
     assert!(token.scopes.covers(Action::Read, on("document")));
     assert!(matches!(token.groups, ClaimState::Known(_)));
-    let own = changed(
-        user.clone(),
-        json!({"uid": null, "sub": "0oabc", "auth_time": null}),
-    );
-    assert_eq!(
-        world.verify(&rs(None, &own)).unwrap().principal,
-        Principal::Own
-    );
+    let own = changed(user.clone(), json!({"uid": null, "sub": "0oabc", "auth_time": null}));
+    assert_eq!(world.verify(&rs(None, &own)).unwrap().principal, Principal::Own);
     let nobody = changed(user.clone(), json!({"uid": null}));
-    assert_eq!(
-        world.verify(&rs(None, &nobody)).unwrap().principal,
-        Principal::Unclear
-    );
+    assert_eq!(world.verify(&rs(None, &nobody)).unwrap().principal, Principal::Unclear);
     let id = json!({
         "ver": 1, "jti": "ID.x", "iss": OKTA, "aud": "0oabc", "iat": 1_795_526_100,
         "exp": 1_795_529_700, "sub": "00uid", "amr": ["pwd"], "idp": "00o", "auth_time": 1,
     });
-    assert_eq!(
-        world.verify(&rs(None, &id)).unwrap_err(),
-        Reason::WrongTokenType
-    );
+    assert_eq!(world.verify(&rs(None, &id)).unwrap_err(), Reason::WrongTokenType);
     refuses_other_tokens(&world, None, &user);
 }
 
@@ -273,10 +206,7 @@ fn entra_version_2_users_apps_and_agents() {
     assert_eq!(token(for_user).unwrap().principal, Principal::User);
     let agents_account = json!({"xms_act_fct": "3 9 11", "xms_sub_fct": "3 13"});
     assert_eq!(token(agents_account).unwrap().principal, Principal::Unclear);
-    assert_eq!(
-        token(json!({"ver": "1.0"})).unwrap_err(),
-        Reason::WrongTokenType
-    );
+    assert_eq!(token(json!({"ver": "1.0"})).unwrap_err(), Reason::WrongTokenType);
     let id = json!({"azp": null, "azpacr": null, "scp": null, "idtyp": null, "roles": ["x"]});
     assert_eq!(token(id).unwrap_err(), Reason::WrongTokenType);
     refuses_other_tokens(&world, Some("JWT"), &entra_v2());
@@ -297,16 +227,10 @@ fn entra_version_1_names_the_client_in_appid() {
     assert_eq!(token.client_id, ClientId::Agreed(client.to_owned()));
     let app = json!({"scp": null, "idtyp": "app", "roles": ["Documents.Read"]});
     let app = changed(user.clone(), app);
-    assert_eq!(
-        world.verify(&rs(Some("JWT"), &app)).unwrap().principal,
-        Principal::Own
-    );
+    assert_eq!(world.verify(&rs(Some("JWT"), &app)).unwrap().principal, Principal::Own);
     // Without `idtyp`, an optional claim, nothing proves that the app came alone.
     let untyped = changed(app, json!({"idtyp": null}));
-    assert_eq!(
-        world.verify(&rs(Some("JWT"), &untyped)).unwrap().principal,
-        Principal::Unclear
-    );
+    assert_eq!(world.verify(&rs(Some("JWT"), &untyped)).unwrap().principal, Principal::Unclear);
     refuses_other_tokens(&world, Some("JWT"), &user);
 }
 
@@ -315,32 +239,19 @@ fn entra_overage_withholds_groups_whatever_the_policy_says_of_their_absence() {
     let mut written = written(Profile::Entra, &["RS256"], &[rs256().jwk("k")]);
     written.issuer = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
     let value_type = ValueType::List(Box::new(ValueType::String));
-    let claim = Claim {
-        from: vec!["groups".to_owned()],
-        value_type,
-        absent: Absent::Empty,
-    };
+    let claim = Claim { from: vec!["groups".to_owned()], value_type, absent: Absent::Empty };
     written.claims.insert("groups".to_owned(), claim);
     let world = World::one(written);
     let groups = |changes: Value| {
-        world
-            .verify(&rs(Some("JWT"), &changed(entra_v2(), changes)))
-            .unwrap()
-            .groups
+        world.verify(&rs(Some("JWT"), &changed(entra_v2(), changes))).unwrap().groups
     };
-    assert_eq!(
-        groups(json!({"groups": null})),
-        ClaimState::Known(Known::List(Vec::new()))
-    );
+    assert_eq!(groups(json!({"groups": null})), ClaimState::Known(Known::List(Vec::new())));
     let overage = json!({
         "groups": null, "_claim_names": {"groups": "src1"},
         "_claim_sources": {"src1": {"endpoint": "https://graph.windows.net/x"}},
     });
     assert_eq!(groups(overage), ClaimState::Unknown);
-    assert_eq!(
-        groups(json!({"groups": null, "hasgroups": "true"})),
-        ClaimState::Unknown
-    );
+    assert_eq!(groups(json!({"groups": null, "hasgroups": "true"})), ClaimState::Unknown);
 }
 
 const COGNITO: &str = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_abc";
@@ -349,9 +260,7 @@ const COGNITO: &str = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central
 fn cognito_users_and_machines() {
     let mut written = written(Profile::Cognito, &["RS256"], &[rs256().jwk("k")]);
     written.issuer = COGNITO.to_owned();
-    written
-        .audience_by_client
-        .insert("4kq".to_owned(), "https://api.example.com".to_owned());
+    written.audience_by_client.insert("4kq".to_owned(), "https://api.example.com".to_owned());
     let world = World::one(written);
     let user = json!({
         "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "cognito:groups": ["support"],
@@ -364,26 +273,15 @@ fn cognito_users_and_machines() {
     assert_eq!(token.audiences, ["https://api.example.com"]);
     assert!(matches!(token.groups, ClaimState::Known(_)));
     let own = json!({"sub": "4kq", "username": null, "cognito:groups": null, "origin_jti": null});
-    let token = world
-        .verify(&rs(None, &changed(user.clone(), own)))
-        .unwrap();
+    let token = world.verify(&rs(None, &changed(user.clone(), own))).unwrap();
     assert_eq!(token.principal, Principal::Own);
     assert_eq!(token.groups, ClaimState::Known(Known::List(Vec::new())));
     let other = changed(user.clone(), json!({"client_id": "another"}));
-    assert!(
-        world
-            .verify(&rs(None, &other))
-            .unwrap()
-            .audiences
-            .is_empty()
-    );
+    assert!(world.verify(&rs(None, &other)).unwrap().audiences.is_empty());
     let id = json!({
         "sub": "aaaaaaaa", "iss": COGNITO, "aud": "4kq", "token_use": "id", "exp": 1_795_529_700,
         "iat": 1_795_526_100, "jti": "j", "cognito:username": "alice", "at_hash": "h",
     });
-    assert_eq!(
-        world.verify(&rs(None, &id)).unwrap_err(),
-        Reason::WrongTokenType
-    );
+    assert_eq!(world.verify(&rs(None, &id)).unwrap_err(), Reason::WrongTokenType);
     refuses_other_tokens(&world, None, &user);
 }

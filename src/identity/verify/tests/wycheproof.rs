@@ -11,15 +11,9 @@ const KEYS: &str = include_str!("../../../../tests/vectors/wycheproof/json_web_k
 
 /// What the vectors call valid and is refused here, and why.
 const STRICTER: &[(&str, &[u64])] = &[
-    (
-        "an empty payload is no token",
-        &[259, 264, 268, 272, 320, 325],
-    ),
+    ("an empty payload is no token", &[259, 264, 268, 272, 320, 325]),
     ("the header's algorithm is not the key's", &[346, 350]),
-    (
-        "P-521 is not supported, and its `alg` is misspelt",
-        &[347, 351],
-    ),
+    ("P-521 is not supported, and its `alg` is misspelt", &[347, 351]),
     ("characters beyond base64url", &[372, 373]),
 ];
 
@@ -54,26 +48,18 @@ fn accepts(keys: &Value, token: &str) -> bool {
     };
     // What an issuer of such tokens could list: secrets, or everything else.
     let is_secret = algorithm.family() == Family::Hmac;
-    let listed = Algorithm::ALL
-        .into_iter()
-        .filter(|one| (one.family() == Family::Hmac) == is_secret);
+    let listed =
+        Algorithm::ALL.into_iter().filter(|one| (one.family() == Family::Hmac) == is_secret);
     let listed: Vec<_> = listed.collect();
     let keys = match keys.get("keys") {
         Some(keys) => keys.as_array().unwrap().iter().map(public).collect(),
         None => vec![keys.clone()],
     };
-    let limits = JsonLimits {
-        bytes: 65_536,
-        depth: 8,
-        nodes: 1024,
-    };
+    let limits = JsonLimits { bytes: 65_536, depth: 8, nodes: 1024 };
     let document = parse(json!({"keys": keys}).to_string().as_bytes(), limits).unwrap();
     let mut problems = Vec::new();
     let set = read_inline(&document, &listed, "", &mut problems);
-    if problems
-        .iter()
-        .any(|problem| problem.severity == Severity::Error)
-    {
+    if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return false;
     }
     let Some(key) = set.choose(signed.header.kid.as_deref(), algorithm) else {
