@@ -5,7 +5,7 @@ use ambit::decision::{Decision, Effect, Reason, ReasonKind};
 
 /// One counter for each reason, `ambit.decisions.<allow|deny>.<reason>`, all of them from the
 /// start, so that a dashboard sees zero before it sees one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Counters {
     ids: Vec<(Effect, Reason, u32)>,
 }

@@ -3,6 +3,8 @@
 mod body;
 mod edits;
 mod exchange;
+mod last_resort;
+mod properties;
 
 use crate::host::{self, Half};
 use crate::plugin::Worker;
@@ -51,7 +53,7 @@ impl HttpContext for Filter {
             }
             _ => {
                 host::log(LogLevel::Error, "ambit: a request without a policy, or told twice");
-                exchange::refuse();
+                last_resort::refuse();
                 FilterAction::Pause
             }
         }
@@ -101,14 +103,52 @@ impl HttpContext for Filter {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    //! Outside WebAssembly every call of the host fails, replies and resets included.
 
-    /// Outside WebAssembly every call of the host fails.
-    #[test]
-    fn without_a_policy_and_without_a_host_nothing_is_let_go() {
-        let mut filter = Filter::new(None);
+    use super::*;
+    use crate::counters::Counters;
+    use crate::ids::Mint;
+    use crate::signatures::Signatures;
+    use ambit::enforcement::Engine;
+
+    const POLICY: &[u8] = br#"{
+        "apiVersion": "ambit/v1", "name": "test",
+        "identity": {"issuers": [
+            {"issuer": "https://idp.example", "profile": "rfc9068", "jwks": {"inline": {"keys": []}}}
+        ]},
+        "actors": {"a": {"mode": "delegated", "match": {"client_id": "a"}, "scopes": ["read:*"]}},
+        "resources": {"document": {
+            "audience": "https://api.example", "by_scope": ["read"], "credentials": "keep",
+            "http": [{"path": "/v1/documents/{id}"}]
+        }}
+    }"#;
+
+    fn holds(mut filter: Filter) {
         assert_eq!(filter.on_http_request_headers(3, false), FilterAction::Pause);
-        assert_eq!(filter.on_http_request_body(7, true), FilterAction::Pause);
+        assert_eq!(filter.on_http_request_body(7, false), FilterAction::Pause);
+        filter.on_http_call_response(1, 3, 0, 0);
+        assert_eq!(filter.on_http_request_body(9, true), FilterAction::Pause);
         assert_eq!(filter.on_http_request_trailers(1), FilterAction::Pause);
+        // Envoy's own answer, to a request that times out.
+        assert_eq!(filter.on_http_response_headers(3, false), FilterAction::Continue);
+        assert_eq!(filter.on_http_response_body(5, true), FilterAction::Continue);
+        filter.on_log();
+        assert_eq!(filter.on_http_request_body(11, true), FilterAction::Pause);
+    }
+
+    #[test]
+    fn without_a_policy_nothing_is_let_go() {
+        holds(Filter::new(None));
+    }
+
+    #[test]
+    fn with_a_host_that_fails_at_everything_nothing_is_let_go() {
+        let engine = Engine::load(POLICY, &|_| None).unwrap();
+        holds(Filter::new(Some(Rc::new(Worker {
+            engine: Rc::new(engine),
+            mint: Mint::new().unwrap(),
+            signatures: Signatures::default(),
+            counters: Counters::default(),
+        }))));
     }
 }

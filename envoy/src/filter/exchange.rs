@@ -1,16 +1,18 @@
 //! A request and its response: events into the enforcement, steps into host calls.
 
+mod steps;
+
 use super::body::Body;
-use super::edits::{Change, changes};
+use super::last_resort::{close, complain, refuse};
+use super::properties;
 use crate::host::{self, Answer, Half, HostError};
 use crate::plugin::Worker;
-use ambit::enforcement::{
-    Callout, CalloutReply, Edits, Enforcement, Event, HeldPermit, Outcome, Permit, Reply, Step,
-};
+use ambit::enforcement::{Enforcement, Event, Outcome, Step};
 use ambit::time::Timestamp;
-use proxy_wasm::types::{Action as FilterAction, LogLevel};
+use proxy_wasm::types::Action as FilterAction;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use steps::Taken;
 
 /// Steps in one callback before something must be wrong with them.
 const STEPS_MOST: usize = 256;
@@ -18,9 +20,6 @@ const STEPS_MOST: usize = 256;
 /// The key of the record in the request's filter state; the access log finds it as
 /// `wasm.ambit_record`.
 const RECORD: &str = "ambit_record";
-
-/// Trailers that only Ambit could mean.
-const FORGED_TRAILERS: &[u8] = b"ambit";
 
 /// Where the exchange stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,16 +37,6 @@ enum Phase {
     Answered,
     /// Answered in place of the upstream's response. This answer does not come back.
     Replaced,
-}
-
-/// What became of one step.
-enum Taken {
-    /// The callback's answer.
-    Done(FilterAction),
-    /// Another step, at once.
-    Next(Step),
-    /// Held, until something more can be told.
-    Rest,
 }
 
 /// One request with its response.
@@ -96,7 +85,10 @@ impl Exchange {
         self.callback(|this| {
             this.headers = Half::Request.headers()?;
             this.request.arrived(0, end)?;
-            let peer = this.peer()?;
+            let peer = match this.worker.engine.wants_peer() {
+                true => properties::peer()?,
+                false => Vec::new(),
+            };
             let headers = host::decoded(&this.headers)?;
             let event = Event::RequestHeaders { headers: &headers, peer: &peer, end };
             Ok(Some(this.enforcement.on(this.now, event)))
@@ -194,7 +186,7 @@ impl Exchange {
         let now = host::now().unwrap_or(self.now);
         let duration = now.since(self.began.unwrap_or(now)).millis();
         let outcome = Outcome {
-            status: status_sent(),
+            status: properties::status_sent(),
             response_bytes: self.response_bytes,
             duration_ms: u64::try_from(duration).unwrap_or(0),
         };
@@ -259,184 +251,5 @@ impl Exchange {
         refuse();
         self.answered(0);
         FilterAction::Pause
-    }
-
-    fn take(&mut self, step: Step) -> Result<Taken, HostError> {
-        match step {
-            Step::CallOut(callouts) => {
-                callouts.iter().for_each(|callout| self.call_out(callout));
-                Ok(Taken::Rest)
-            }
-            Step::CheckSignature(check) => {
-                let verdict = self.worker.signatures.check(&check);
-                Ok(Taken::Next(self.enforcement.on_signature(self.now, *check, verdict)))
-            }
-            Step::Forward(permit, edits) => self.forward(&permit, &edits),
-            Step::ForwardHeld(permit, edits) => self.forward_held(&permit, &edits),
-            Step::HoldResponse => {
-                self.phase = Phase::Holding;
-                self.response.want()?;
-                Ok(Taken::Rest)
-            }
-            Step::NeedBody => {
-                self.request.want()?;
-                Ok(Taken::Rest)
-            }
-            Step::PassResponse => self.pass_response(),
-            Step::Reply(reply) => self.reply(&reply),
-            Step::Wait => Ok(Taken::Rest),
-        }
-    }
-
-    /// What can be told without waiting: callouts that failed, and bodies that have arrived.
-    fn tell_more(&mut self) -> Result<Option<Step>, HostError> {
-        if let Some(callout) = self.lost.pop() {
-            let reply = CalloutReply { status: None, body: &[] };
-            return Ok(Some(self.enforcement.on(self.now, Event::CalloutReply { callout, reply })));
-        }
-        let (half, untold) = match self.phase {
-            Phase::Deciding => (Half::Request, self.request.untold()),
-            Phase::Holding => (Half::Response, self.response.untold()),
-            Phase::Sent | Phase::Passed | Phase::Answered | Phase::Replaced => return Ok(None),
-        };
-        let Some((size, end)) = untold else {
-            return Ok(None);
-        };
-        let bytes = half.body(size)?;
-        let event = match half {
-            Half::Request => Event::RequestBody { bytes: &bytes, end },
-            Half::Response => Event::ResponseBody { bytes: &bytes, end },
-        };
-        Ok(Some(self.enforcement.on(self.now, event)))
-    }
-
-    fn call_out(&mut self, callout: &Callout) {
-        match host::dispatch(callout) {
-            Ok(token) => {
-                self.callouts.insert(token, callout.number);
-            }
-            Err(error) => {
-                complain(error);
-                self.lost.push(callout.number);
-            }
-        }
-    }
-
-    fn forward(&mut self, _: &Permit, edits: &Edits) -> Result<Taken, HostError> {
-        self.let_go(edits)?;
-        self.phase = Phase::Passed;
-        Ok(Taken::Done(FilterAction::Continue))
-    }
-
-    fn forward_held(&mut self, _: &HeldPermit, edits: &Edits) -> Result<Taken, HostError> {
-        self.let_go(edits)?;
-        self.phase = Phase::Sent;
-        Ok(Taken::Done(FilterAction::Continue))
-    }
-
-    fn let_go(&mut self, edits: &Edits) -> Result<(), HostError> {
-        if self.phase != Phase::Deciding {
-            return Err(HostError::OutOfStep("a request would be forwarded twice"));
-        }
-        for change in changes(edits, &host::decoded(&self.headers)?) {
-            match change {
-                Change::Remove(name) => host::remove_request_header(name)?,
-                Change::Set(name, value) => host::replace_request_header(name, value)?,
-            }
-        }
-        self.headers = Vec::new();
-        self.drop_trailers = edits.drop_ambit_trailers;
-        self.edit_trailers()
-    }
-
-    fn edit_trailers(&self) -> Result<(), HostError> {
-        match self.drop_trailers && self.trailers_came {
-            true => host::remove_request_trailers(FORGED_TRAILERS),
-            false => Ok(()),
-        }
-    }
-
-    fn pass_response(&mut self) -> Result<Taken, HostError> {
-        if !matches!(self.phase, Phase::Sent | Phase::Holding) {
-            return Err(HostError::OutOfStep("a response would pass that is not held"));
-        }
-        self.phase = Phase::Passed;
-        self.sent_to_client(self.response.size());
-        Ok(Taken::Done(FilterAction::Continue))
-    }
-
-    fn reply(&mut self, reply: &Reply) -> Result<Taken, HostError> {
-        if matches!(self.phase, Phase::Passed | Phase::Answered | Phase::Replaced) {
-            return Err(HostError::OutOfStep("a request would be answered twice"));
-        }
-        host::reply(reply)?;
-        self.answered(reply.body.len());
-        Ok(Taken::Done(FilterAction::Pause))
-    }
-
-    fn answered(&mut self, size: usize) {
-        if self.phase == Phase::Deciding {
-            self.phase = Phase::Answered;
-        } else {
-            self.phase = Phase::Replaced;
-            self.sent_to_client(size);
-        }
-    }
-
-    fn sent_to_client(&mut self, size: usize) {
-        self.response_bytes = self.response_bytes.saturating_add(size as u64);
-    }
-
-    /// The URI name of the client's certificate, from the connection. Envoy gives the first one;
-    /// a SPIFFE certificate has exactly one.
-    fn peer(&self) -> Result<Vec<String>, HostError> {
-        if !self.worker.engine.wants_peer()
-            || host::property(&["connection", "mtls"])?.as_deref() != Some(&[1])
-        {
-            return Ok(Vec::new());
-        }
-        let name = host::property(&["connection", "uri_san_peer_certificate"])?;
-        let name = name.and_then(|name| String::from_utf8(name).ok());
-        Ok(name.into_iter().filter(|name| !name.is_empty()).collect())
-    }
-}
-
-/// The last resort: an answer that needs no enforcement, or else no answer at all.
-pub(super) fn refuse() {
-    let reply = Reply {
-        status: 503,
-        headers: vec![("cache-control".to_owned(), "no-store".to_owned())],
-        body: Vec::new(),
-        details: "ambit_host_failure".to_owned(),
-    };
-    if let Err(error) = host::reply(&reply) {
-        complain(error);
-        close();
-    }
-}
-
-fn close() {
-    // A stream that cannot be closed either stays held until Envoy's own timeout.
-    if let Err(error) = host::close() {
-        complain(error);
-    }
-}
-
-fn complain(error: HostError) {
-    host::log(LogLevel::Error, &format!("ambit: {error}"));
-}
-
-/// The status the client was sent; 0 when none was.
-fn status_sent() -> u16 {
-    match host::property(&["response", "code"]) {
-        Ok(Some(code)) => code
-            .first_chunk::<8>()
-            .and_then(|code| u16::try_from(i64::from_le_bytes(*code)).ok())
-            .unwrap_or(0),
-        Ok(None) => 0,
-        Err(error) => {
-            complain(error);
-            0
-        }
     }
 }
