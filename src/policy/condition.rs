@@ -4,7 +4,28 @@
 //! a load error and never a silent deny. Evaluation is total, allocates nothing that grows with
 //! the input, and is bounded by counted steps.
 
+mod check;
+mod compare;
+mod evaluate;
+mod names;
+mod parse;
+mod rfc3339;
+mod scan;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use rfc3339::parse_rfc3339;
+
 use crate::policy::value::{Fact, Sources, ValueType};
+use std::fmt;
+
+/// Steps one decision's conditions may take together, unless the policy's caller says otherwise.
+pub const MAX_STEPS: u32 = 10_000;
+
+/// The longest condition, in bytes.
+pub const MAX_LENGTH: usize = 4096;
 
 /// What the names in a condition may be.
 #[derive(Clone, Copy, Debug)]
@@ -83,3 +104,89 @@ pub struct Verdict {
     /// For `Unknown`: sources that could still settle it. Empty means it stays unknown.
     pub waits_for: Sources,
 }
+
+/// A condition that was read, resolved and checked: ready to be evaluated on every request.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    source: Box<str>,
+    root: tree::Node,
+    slots: Box<[Slot]>,
+}
+
+/// One thing wrong with a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConditionError {
+    /// What is wrong: lower case, no full stop, the author's text in backticks.
+    pub message: String,
+    /// What was expected; empty where the message says it.
+    pub expected: String,
+}
+
+/// Reads a condition and checks it against what its names may be.
+///
+/// # Errors
+/// Everything wrong with it at once: syntax that is not supported, unknown names, types that do
+/// not fit. Where the text cannot be read at all, that alone.
+pub fn compile(
+    text: &str,
+    declarations: &Declarations<'_>,
+) -> Result<Condition, Vec<ConditionError>> {
+    let syntax = parse::parse(text)?;
+    let (root, slots) = check::check(&syntax, declarations)?;
+    Ok(Condition {
+        source: text.into(),
+        root,
+        slots,
+    })
+}
+
+impl Condition {
+    /// The text as its author wrote it.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The facts it may ask for, sorted, each once.
+    #[must_use]
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// What it comes to under `facts`. A definite truth holds whatever the unknown and pending
+    /// facts turn out to be.
+    ///
+    /// Every node visited, and every element looked at, takes one of `steps` (long texts and
+    /// objects take more); where they run out the verdict is unknown and waits for nothing.
+    #[must_use]
+    pub fn evaluate(&self, facts: &impl Facts, steps: &mut u32) -> Verdict {
+        evaluate::evaluate(&self.root, facts, steps)
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+impl ConditionError {
+    fn new(message: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            expected: expected.into(),
+        }
+    }
+}
+
+impl fmt::Display for ConditionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if !self.expected.is_empty() {
+            write!(f, "; expected {}", self.expected)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConditionError {}
