@@ -4,6 +4,8 @@
 //! so its version is pinned exactly. Lexing does not recurse: the tokens are looked at first, so
 //! that the parser only sees text whose tree is shallow and whose tokens mean something here.
 
+mod complaint;
+
 use super::scan::{Depth, Shape};
 use super::syntax::{Comparison, Syntax, TextTest};
 use super::{ConditionError, MAX_LENGTH};
@@ -12,6 +14,7 @@ use cel::common::ast::{
 };
 use cel::parser::PrattParser;
 use cel::parser::pratt_parser::{Lexer, TokenKind};
+use complaint::{syntax_error, unreadable};
 
 /// What a condition may be made of, for errors.
 const SUPPORTED: &str = "names, literals, `==`, `!=`, `<`, `<=`, `>`, `>=`, `&&`, `||`, `!`, `in`, \
@@ -79,7 +82,7 @@ fn scan(text: &str) -> Result<(), Vec<ConditionError>> {
             | TokenKind::TokAsterisk
             | TokenKind::TokSlash
             | TokenKind::TokPercent => Some("arithmetic"),
-            TokenKind::TokQuestion | TokenKind::TokColon => Some("the conditional `?:`"),
+            TokenKind::TokQuestion => Some("the conditional `?:`"),
             TokenKind::TokLeftBrace | TokenKind::TokRightBrace => Some("`{}`"),
             TokenKind::TokBytes => Some("a bytes literal"),
             TokenKind::TokUint => Some("an unsigned literal"),
@@ -98,7 +101,7 @@ fn scan(text: &str) -> Result<(), Vec<ConditionError>> {
             "a test, such as `resource.tenant == subject.tenant`",
         ));
     }
-    if !depth.is_bounded() {
+    if !depth.stays_bounded() {
         errors.push(ConditionError::new(
             "the condition is nested too deeply",
             "at most 24 brackets inside each other and 64 operators on top of each other",
@@ -141,62 +144,6 @@ const fn shape(kind: TokenKind) -> Shape {
         | TokenKind::TokBytes => Shape::Leaf,
         _ => Shape::Stacked,
     }
-}
-
-/// What cannot be a token at all.
-fn unreadable(text: &str, start: usize) -> ConditionError {
-    let rest = text.get(start..).unwrap_or_default();
-    let expected = match rest.chars().next() {
-        Some('&') => "`&&`",
-        Some('|') => "`||`",
-        Some('"' | '\'') => "a closing quote",
-        _ => SUPPORTED,
-    };
-    ConditionError::new(
-        format!("the condition cannot be read from `{}`", excerpt(rest)),
-        expected,
-    )
-}
-
-/// The parser's first complaint, with the text it is about: its positions are lines and bytes.
-fn syntax_error(text: &str, first: Option<((isize, isize), &str)>) -> ConditionError {
-    let Some(((line, column), complaint)) = first else {
-        return ConditionError::new("the condition cannot be read", "one expression");
-    };
-    let skipped = usize::try_from(line - 1).unwrap_or(0);
-    let line = text.split_inclusive('\n').nth(skipped).unwrap_or_default();
-    let rest = usize::try_from(column - 1)
-        .ok()
-        .and_then(|at| line.get(at..))
-        .unwrap_or_default();
-    let expected = match complaint {
-        _ if complaint.contains("has() macro") => "a member, such as `has(subject.tenant)`",
-        _ if complaint.contains("simple name") => {
-            "a loop variable, such as `exists(label, label == \"public\")`"
-        }
-        _ if complaint.ends_with("expecting <EOF>") => "an operator, or the end",
-        _ if complaint.contains("')'") => "`)`",
-        _ if complaint.contains("']'") => "`]`",
-        _ if complaint.contains("after '.'") => "a name after `.`",
-        _ => "a name, a literal, `!`, `(` or `[`",
-    };
-    if rest.trim().is_empty() {
-        return ConditionError::new("the condition ends too early", expected);
-    }
-    ConditionError::new(
-        format!("the condition cannot be read from `{}`", excerpt(rest)),
-        expected,
-    )
-}
-
-fn excerpt(text: &str) -> String {
-    /// Enough to find the place.
-    const LENGTH: usize = 24;
-    let mut start: String = text.chars().take(LENGTH).collect();
-    if text.chars().nth(LENGTH).is_some() {
-        start.push('…');
-    }
-    start.trim_end().to_owned()
 }
 
 /// Turns the parser's tree into ours and notes what it has no place for.

@@ -87,7 +87,7 @@ impl Depth {
     }
 
     /// Whether the text stays within the bounds. Brackets left open count as closed at the end.
-    pub(super) fn is_bounded(mut self) -> bool {
+    pub(super) fn stays_bounded(mut self) -> bool {
         while self.levels.len() > 1 {
             self.token(Shape::Close);
         }
@@ -110,7 +110,7 @@ mod tests {
                 _ => Shape::Leaf,
             });
         }
-        depth.is_bounded()
+        depth.stays_bounded()
     }
 
     #[test]

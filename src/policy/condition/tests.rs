@@ -3,14 +3,20 @@
 mod bounds;
 mod errors;
 mod operators;
+mod properties;
+mod random;
+mod reference;
 
 use super::{Condition, Declarations, Facts, Slot, Truth, Verdict, compile};
 use crate::policy::value::{Fact, Source, Sources, Value, ValueType};
 use crate::request::json::Json;
 use std::collections::BTreeMap;
 
+type Claims = Vec<(String, ValueType)>;
+type Attributes = Vec<(String, ValueType, u32)>;
+
 /// What a test's policy declares: every type there is, on both sides.
-fn declared() -> (Vec<(String, ValueType)>, Vec<(String, ValueType, u32)>) {
+fn declared() -> (Claims, Attributes) {
     let spelled = |text| ValueType::parse(text).unwrap();
     let claims = [
         ("admin", "bool"),
