@@ -1,46 +1,504 @@
 //! Sans-IO enforcement: an event in, a step out. The caller owns all input and output.
+//!
+//! ```text
+//! RequestHeaders ─▶ token ─▶ [CheckSignature] ─▶ decide ─▶ [CallOut] ─▶ decide ─▶ [NeedBody] ─▶ Forward │ Reply
+//!                                                                              └▶ ForwardHeld ─▶ HoldResponse ─▶ PassResponse │ Reply
+//! ```
 
+mod asked;
+mod cache;
 mod engine;
 mod event;
+mod forward;
+mod keys;
+mod lookup;
+mod open;
+mod reply;
+mod response;
+mod written;
 
-pub use engine::Engine;
+pub use engine::{Engine, Environment};
 pub use event::{
     Callout, CalloutReply, Edits, Event, Header, HeldPermit, Ids, Outcome, Permit, Reply,
     SignatureVerdict, Step,
 };
 
+use crate::decide::{Who, decide};
+use crate::decision::{Decision, Effect, Reason};
+use crate::identity::{SignatureCheck, VerifiedToken};
+use crate::policy::document::{Mode, Tier};
+use crate::policy::routes::Match;
+use crate::policy::value::Sources;
+use crate::request::{
+    AccessRequest, Action, AttributeState, Credential, HostAbilities, HttpFacts, Mapped,
+};
 use crate::time::Timestamp;
+use asked::Asked;
 use std::rc::Rc;
 
 /// One request, from its first byte to its record.
 #[derive(Debug)]
 pub struct Enforcement {
-    _engine: Rc<Engine>,
-    _ids: Ids,
+    engine: Rc<Engine>,
+    ids: Ids,
+    phase: Phase,
+    asked: Asked,
+    who: Presented,
+    mapped: Option<Route>,
+    attributes: Vec<AttributeState>,
+    lookups: Vec<PendingLookup>,
+    body: Body,
+    decision: Option<Decision>,
+    approval: Option<written::Approval>,
+    began: Timestamp,
+    passed: bool,
+}
+
+/// Where the request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Begin,
+    CheckingSignature,
+    LookingUp,
+    AwaitingBody,
+    /// Sent to the upstream for good.
+    Forwarded,
+    /// Sent to the upstream, the response held.
+    Held,
+    HoldingResponse,
+    /// Answered in the upstream's place.
+    Replied,
+}
+
+/// The credential as far as it is verified, and what waits for its signature.
+#[derive(Debug, Default)]
+struct Presented {
+    token: Option<String>,
+    verified: Option<Rc<VerifiedToken>>,
+    refused: Option<Reason>,
+    generation: u64,
+}
+
+/// What the request maps to.
+#[derive(Clone, Debug)]
+struct Route {
+    resource: u32,
+    route: u32,
+    action: Action,
+    id: String,
+    raw_values: Vec<String>,
+}
+
+#[derive(Debug)]
+struct PendingLookup {
+    number: u32,
+    places: Vec<usize>,
+    answered: bool,
+}
+
+/// The request's body, as far as anybody needs it.
+#[derive(Debug, Default)]
+struct Body {
+    complete: bool,
+    bytes: Vec<u8>,
 }
 
 impl Enforcement {
     /// For one request.
     #[must_use]
     pub fn new(engine: Rc<Engine>, ids: Ids) -> Self {
-        Self { _engine: engine, _ids: ids }
+        Self {
+            engine,
+            ids,
+            phase: Phase::Begin,
+            asked: Asked::default(),
+            who: Presented::default(),
+            mapped: None,
+            attributes: Vec::new(),
+            lookups: Vec::new(),
+            body: Body::default(),
+            decision: None,
+            approval: None,
+            began: Timestamp::default(),
+            passed: false,
+        }
     }
 
-    /// Takes one event and says what to do next.
+    /// Takes one event and says what to do next. An event that does not fit the phase closes.
     #[must_use]
-    pub fn on(&mut self, _now: Timestamp, _event: Event<'_>) -> Step {
-        Step::Wait
+    pub fn on(&mut self, now: Timestamp, event: Event<'_>) -> Step {
+        match (self.phase, event) {
+            (Phase::Begin, Event::RequestHeaders { headers, peer, end }) => {
+                self.began = now;
+                self.headers(now, headers, peer, end)
+            }
+            (Phase::LookingUp, Event::CalloutReply { callout, reply }) => {
+                self.looked_up(now, callout, reply)
+            }
+            (Phase::LookingUp, Event::RequestBody { bytes, end }) => {
+                // The body may be complete before the callout is; either order decides the same.
+                match self.take_body(bytes, end) {
+                    Some(reason) => self.refuse(reason),
+                    None => Step::Wait,
+                }
+            }
+            (Phase::AwaitingBody, Event::RequestBody { bytes, end }) => {
+                match self.take_body(bytes, end) {
+                    Some(reason) => self.refuse(reason),
+                    None if self.body.complete => self.with_body(now),
+                    None => Step::NeedBody,
+                }
+            }
+            (Phase::Held, Event::ResponseHeaders { headers, end }) => {
+                self.response_headers(headers, end)
+            }
+            (Phase::HoldingResponse, Event::ResponseBody { bytes, end }) => {
+                self.response_body(now, bytes, end)
+            }
+            // The host could not carry out what was decided: nothing may go on.
+            (Phase::Forwarded, Event::HostFailed) => self.refuse(Reason::HostFailure),
+            // Late events of a request that is over change nothing.
+            (Phase::Forwarded, _) => Step::PassResponse,
+            (Phase::Replied, _) => Step::Wait,
+            (
+                Phase::Begin
+                | Phase::CheckingSignature
+                | Phase::LookingUp
+                | Phase::AwaitingBody
+                | Phase::Held
+                | Phase::HoldingResponse,
+                _,
+            ) => self.refuse(Reason::HostFailure),
+        }
     }
 
-    /// The request's record: one line of compact JSON, once it is over.
+    /// Tells the outcome of the signature check that [`Step::CheckSignature`] asked for.
     #[must_use]
-    pub fn record(&mut self, _now: Timestamp, _outcome: Outcome) -> String {
-        String::new()
+    pub fn on_signature(
+        &mut self,
+        now: Timestamp,
+        check: SignatureCheck,
+        verdict: SignatureVerdict,
+    ) -> Step {
+        if self.phase != Phase::CheckingSignature {
+            return self.refuse(Reason::HostFailure);
+        }
+        match verdict {
+            SignatureVerdict::Valid => match self.engine.accept(check) {
+                Ok(verified) => {
+                    let verified = Rc::new(verified);
+                    if let Some(token) = &self.who.token {
+                        self.engine.remember(token, self.who.generation, Rc::clone(&verified));
+                    }
+                    self.who.verified = Some(verified);
+                }
+                Err(reason) => self.who.refused = Some(reason),
+            },
+            SignatureVerdict::Invalid => self.who.refused = Some(Reason::BadSignature),
+            SignatureVerdict::Unavailable => self.who.refused = Some(Reason::HostFailure),
+        }
+        self.settle(now)
     }
 
     /// Whether the response's headers and body must be told.
     #[must_use]
     pub fn wants_response(&self) -> bool {
-        false
+        matches!(self.phase, Phase::Held | Phase::HoldingResponse)
+    }
+
+    /// The decision, once there is one.
+    #[must_use]
+    pub const fn decision(&self) -> Option<&Decision> {
+        self.decision.as_ref()
+    }
+
+    fn headers(
+        &mut self,
+        now: Timestamp,
+        headers: &[Header<'_>],
+        peer: &[String],
+        end: bool,
+    ) -> Step {
+        self.body.complete = end;
+        let engine = Rc::clone(&self.engine);
+        match Asked::read(headers, peer, &engine.policy) {
+            Ok(asked) => self.asked = asked,
+            Err((asked, reason)) => {
+                self.asked = *asked;
+                return self.refuse(reason);
+            }
+        }
+        if let Some(reply) = open::answer(&engine, &self.asked) {
+            self.decision =
+                Some(Decision { effect: Effect::Allow, ..Decision::deny(Reason::AllowedPublic) });
+            return self.reply(reply);
+        }
+        match self.map() {
+            Ok(route) => self.mapped = route,
+            Err(reason) => return self.refuse(reason),
+        }
+        match self.present() {
+            Some(check) => {
+                self.phase = Phase::CheckingSignature;
+                Step::CheckSignature(Box::new(check))
+            }
+            None => self.settle(now),
+        }
+    }
+
+    /// Finds the token: remembered, refused at sight, or to be checked.
+    fn present(&mut self) -> Option<SignatureCheck> {
+        let token = match &self.asked.presented {
+            Some(Ok(token)) => token.clone(),
+            None => return None,
+            Some(Err(reason)) => {
+                self.who.refused = Some(*reason);
+                return None;
+            }
+        };
+        if let Some(verified) = self.engine.recall(&token) {
+            self.who.verified = Some(verified);
+            return None;
+        }
+        match self.engine.begin(&token) {
+            Ok((check, generation)) => {
+                self.who.token = Some(token);
+                self.who.generation = generation;
+                Some(check)
+            }
+            Err(reason) => {
+                self.who.refused = Some(reason);
+                None
+            }
+        }
+    }
+
+    /// Maps host, path and method to action and resource.
+    fn map(&mut self) -> Result<Option<Route>, Reason> {
+        let policy = &self.engine.policy;
+        let found = policy.routes.find(&self.asked.host, &self.asked.path, &self.asked.method);
+        let (number, action, raw) = match found {
+            Match::Found { route, action, values } => (route, action, values),
+            Match::TooLong => return Err(Reason::MalformedRequest),
+            Match::Unmapped => return Ok(None),
+        };
+        let Some(route) = policy.routes.route(number) else { return Ok(None) };
+        let Some(resource) = policy.resources.get(route.resource as usize) else { return Ok(None) };
+        let values: Vec<String> =
+            raw.iter().map(|value| crate::request::path::decode(value).into_owned()).collect();
+        // Only a plain read can be sent and its answer held back.
+        let can_hold = action == Action::Read && self.asked.method == "GET";
+        self.attributes = lookup::initial(resource, &route.variables, &values, can_hold);
+        Ok(Some(Route {
+            resource: route.resource,
+            route: number,
+            action,
+            id: values.join("/"),
+            raw_values: raw.into_iter().map(str::to_owned).collect(),
+        }))
+    }
+
+    /// Decides with what is known now.
+    fn decide(&self, now: Timestamp) -> Decision {
+        self.with_request(|request| decide(&self.engine.policy, request, now))
+    }
+
+    /// The request as the decision sees it.
+    fn with_request<T>(&self, use_it: impl FnOnce(&AccessRequest<'_>) -> T) -> T {
+        let credential = match (&self.who.verified, self.who.refused) {
+            (_, Some(reason)) => Credential::Refused(reason),
+            (Some(verified), None) => Credential::Verified(verified),
+            (None, None) => Credential::Missing,
+        };
+        let request = AccessRequest {
+            credential,
+            peer: &self.asked.peer,
+            sender_proved: false,
+            mapped: self.mapped.as_ref().map(|route| Mapped {
+                resource: route.resource,
+                route: route.route,
+                action: route.action,
+                id: &route.id,
+            }),
+            attributes: &self.attributes,
+            http: HttpFacts {
+                method: &self.asked.method,
+                host: &self.asked.host,
+                path: &self.asked.path,
+            },
+            approval: Tier::None,
+            grant: None,
+            host: HostAbilities { tag: self.engine.can_sign() },
+        };
+        use_it(&request)
+    }
+
+    /// Who acts for whom, as far as identity was settled.
+    fn with_who<T>(&self, use_it: impl FnOnce(Option<&Who<'_>>) -> T) -> T {
+        self.with_request(|request| {
+            use_it(crate::decide::who(&self.engine.policy, request, self.began).as_ref())
+        })
+    }
+
+    /// Decides, and goes on to whatever the decision still needs.
+    fn settle(&mut self, now: Timestamp) -> Step {
+        let decision = self.decide(now);
+        if self.engine.policy.mode == Mode::Shadow {
+            // Shadow holds nothing, so what is not known now stays unknown in the record.
+            return self.conclude(decision);
+        }
+        if decision.waits_for.lookup {
+            return self.look_up(now, decision);
+        }
+        if decision.waits_for.response {
+            return self.forward_held(decision);
+        }
+        if decision.approval.is_some() {
+            // The digest of what a person would approve covers the body.
+            if self.asked.encoded_body {
+                return self.refuse(Reason::MalformedRequest);
+            }
+            self.decision = Some(decision);
+            if self.body.complete {
+                return self.with_body(now);
+            }
+            self.phase = Phase::AwaitingBody;
+            return Step::NeedBody;
+        }
+        self.conclude(decision)
+    }
+
+    fn look_up(&mut self, now: Timestamp, decision: Decision) -> Step {
+        let policy = &self.engine.policy;
+        let needed = self.mapped.as_ref().and_then(|mapped| {
+            let resource = policy.resources.get(mapped.resource as usize)?;
+            let route = policy.routes.route(mapped.route)?;
+            let asked = lookup::needed(
+                policy,
+                (mapped.resource, resource),
+                mapped.action,
+                &route.variables,
+                &mapped.raw_values,
+            );
+            Some(asked)
+        });
+        let Some(needed) = needed.filter(|needed| !needed.is_empty()) else {
+            // No variable of this path fills the look-up: it can never be asked.
+            for state in &mut self.attributes {
+                if *state == AttributeState::Pending(crate::policy::value::Source::Lookup) {
+                    *state = AttributeState::Unknown;
+                }
+            }
+            let again = self.decide(now);
+            let waits_for = Sources { lookup: false, ..again.waits_for };
+            self.decision = Some(decision);
+            return match waits_for.response {
+                true => self.forward_held(Decision { waits_for, ..again }),
+                false => self.conclude(Decision { waits_for, ..again }),
+            };
+        };
+        self.phase = Phase::LookingUp;
+        self.decision = Some(decision);
+        self.lookups = needed
+            .iter()
+            .map(|(callout, places)| PendingLookup {
+                number: callout.number,
+                places: places.clone(),
+                answered: false,
+            })
+            .collect();
+        Step::CallOut(needed.into_iter().map(|(callout, _)| callout).collect())
+    }
+
+    fn looked_up(&mut self, now: Timestamp, callout: u32, reply: CalloutReply<'_>) -> Step {
+        let engine = Rc::clone(&self.engine);
+        let resource = self
+            .mapped
+            .as_ref()
+            .and_then(|mapped| engine.policy.resources.get(mapped.resource as usize));
+        let pending = self.lookups.iter_mut().find(|one| one.number == callout && !one.answered);
+        let (Some(resource), Some(pending)) = (resource, pending) else {
+            return self.refuse(Reason::HostFailure);
+        };
+        pending.answered = true;
+        lookup::answered(resource, &pending.places, reply, &mut self.attributes);
+        if self.lookups.iter().any(|one| !one.answered) {
+            return Step::Wait;
+        }
+        // Attributes no rule reads were not asked for; nothing waits for them.
+        for state in &mut self.attributes {
+            if *state == AttributeState::Pending(crate::policy::value::Source::Lookup) {
+                *state = AttributeState::Unknown;
+            }
+        }
+        self.settle(now)
+    }
+
+    /// Takes the body so far; a reason where it is larger than may be held.
+    fn take_body(&mut self, bytes: &[u8], end: bool) -> Option<Reason> {
+        if bytes.len() as u64 > self.engine.policy.limits.request_body {
+            return Some(Reason::BodyTooLarge);
+        }
+        if end {
+            self.body.complete = true;
+            self.body.bytes = bytes.to_vec();
+        }
+        None
+    }
+
+    /// The body is complete, and the decision asks for an approval.
+    fn with_body(&mut self, now: Timestamp) -> Step {
+        let Some(decision) = self.decision.take() else {
+            return self.refuse(Reason::HostFailure);
+        };
+        if self.asked.form && crate::request::credentials::in_form(&self.body.bytes) {
+            return self.refuse(Reason::TokenInUrl);
+        }
+        match written::Approval::of(self, &decision, now) {
+            Ok(approval) => self.approval = Some(approval),
+            // Without a digest nobody could approve exactly this.
+            Err(reason) => return self.refuse(reason),
+        }
+        self.conclude(decision)
+    }
+
+    fn refuse(&mut self, reason: Reason) -> Step {
+        self.conclude(Decision::deny(reason))
+    }
+
+    /// The decision is final: forward, or answer in the upstream's place.
+    fn conclude(&mut self, decision: Decision) -> Step {
+        let shadow = self.engine.policy.mode == Mode::Shadow;
+        let in_response = matches!(self.phase, Phase::Held | Phase::HoldingResponse);
+        let permit = match shadow {
+            true => Some(Permit::shadow()),
+            false => Permit::mint(&decision),
+        };
+        let step = match permit {
+            Some(_) if in_response => {
+                self.phase = Phase::Forwarded;
+                Step::PassResponse
+            }
+            Some(permit) => {
+                let edits = match shadow {
+                    true => self.shadow_edits(),
+                    false => self.edits(&decision),
+                };
+                self.phase = Phase::Forwarded;
+                self.passed = true;
+                Step::Forward(permit, edits)
+            }
+            None => {
+                let refusal = self.refusal(&decision);
+                self.reply(refusal)
+            }
+        };
+        self.decision = Some(decision);
+        step
+    }
+
+    fn reply(&mut self, reply: Reply) -> Step {
+        self.phase = Phase::Replied;
+        Step::Reply(reply)
     }
 }

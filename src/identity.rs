@@ -105,6 +105,29 @@ pub enum Confirmation {
     Certificate(String),
 }
 
+mod algorithm;
+mod claim;
+mod der;
+#[cfg(feature = "issue")]
+pub mod issue;
+mod issuer;
+pub mod jwks;
+mod jws;
+mod key;
+mod profile;
+mod provider;
+mod requirement;
+mod rfc3339;
+mod scopes;
+mod signing;
+mod token;
 mod verify;
 
-pub use verify::{Algorithm, SignatureCheck};
+pub use algorithm::{Algorithm, Family};
+pub use issuer::Issuer;
+pub use jwks::{KeySet, KeyState, parse_remote};
+pub use key::Key;
+pub(crate) use rfc3339::parse as parse_timestamp;
+pub use scopes::Resolve;
+pub use signing::{SigningKey, SigningKeyError};
+pub use verify::{HostSignature, SignatureCheck, begin};

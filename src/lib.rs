@@ -2,6 +2,9 @@
 //!
 //! Pure, deterministic and total: no clock, no randomness, no host, no panic.
 
+pub mod approval;
+pub mod audit;
+mod decide;
 pub mod decision;
 pub mod enforcement;
 pub mod identity;
@@ -9,4 +12,5 @@ pub mod policy;
 pub mod request;
 pub mod time;
 
+pub use decide::decide;
 pub use time::{Span, Timestamp};

@@ -1,14 +1,19 @@
 //! Untrusted bytes become one [`AccessRequest`].
 
 mod action;
+pub mod credentials;
+pub mod host;
 pub mod json;
+pub mod path;
 
 pub use action::{Action, ActionSet};
 
 use crate::decision::Reason;
 use crate::identity::VerifiedToken;
 use crate::policy::document::Tier;
+use crate::policy::scope::ScopeSet;
 use crate::policy::value::{Source, Value};
+use crate::time::Timestamp;
 
 /// Everything a decision looks at, the policy and the time aside.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +32,8 @@ pub struct AccessRequest<'a> {
     pub http: HttpFacts<'a>,
     /// A person's yes, verified: the strongest tier that was given for exactly this request.
     pub approval: Tier,
+    /// A time-bound widening, verified: its signature, audience, subject, actor and uses.
+    pub grant: Option<&'a Grant>,
     /// What this host can honour.
     pub host: HostAbilities,
 }
@@ -39,7 +46,7 @@ pub enum Credential<'a> {
     /// A token that does not count, and why.
     Refused(Reason),
     /// A token whose signature is its issuer's. Times, audience and the rest are checked by
-    /// `decide`.
+    /// [`crate::decide()`].
     Verified(&'a VerifiedToken),
 }
 
@@ -63,7 +70,9 @@ pub enum AttributeState {
     Known(Value),
     /// Not asked for yet.
     Pending(Source),
-    /// Asked for in vain.
+    /// The look-up that would tell it failed.
+    Unavailable,
+    /// Absent, or of another type than was declared. Final.
     Unknown,
 }
 
@@ -76,6 +85,22 @@ pub struct HttpFacts<'a> {
     pub host: &'a str,
     /// The canonical path, without the query.
     pub path: &'a str,
+}
+
+/// A grant whose signature and binding to this subject and actor were verified; whether it counts
+/// for this request is decided by [`crate::decide()`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// What it lifts actor ceilings to.
+    pub scopes: ScopeSet,
+    /// What its issuer may grant to independent actors.
+    pub may_grant: ScopeSet,
+    /// Whether the request proved possession of the key the grant is bound to (`cnf`).
+    pub proved: bool,
+    /// From when it counts.
+    pub not_before: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
 }
 
 /// What this host can do.

@@ -1,14 +1,33 @@
 //! What one worker keeps between requests: the policy, the issuers' keys, verified tokens.
 
+use super::cache::TokenCache;
+use super::keys::{self, Keys};
 use super::{Callout, CalloutReply};
-use crate::policy::error::PolicyErrors;
+use crate::decision::Reason;
+use crate::identity::{self, Issuer, SignatureCheck, SigningKey, VerifiedToken};
+use crate::policy::compiled::ResourceEntry;
+use crate::policy::document::ActorSource;
+use crate::policy::error::{Located, PolicyErrors, Problem};
+use crate::policy::routes::Match;
+use crate::policy::{Loaded, Policy};
 use crate::time::{Span, Timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::cell::RefCell;
+use std::rc::Rc;
 
-/// A loaded policy with its state.
+/// A loaded policy with its state. One for each worker; nothing here is shared.
 #[derive(Debug)]
-pub struct Engine {}
+pub struct Engine {
+    pub(super) policy: Policy,
+    issuers: Vec<Issuer>,
+    keys: RefCell<Keys>,
+    cache: RefCell<TokenCache>,
+    signing_key: Option<SigningKey>,
+    warnings: Vec<Located>,
+}
 
-/// What the host read from its environment; secrets never stand in a policy.
+/// What the host reads from its environment; secrets never stand in a policy.
 pub type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 impl Engine {
@@ -16,23 +35,138 @@ impl Engine {
     ///
     /// # Errors
     /// Everything that is wrong with it, at once.
-    pub fn load(_configuration: &[u8], _environment: &Environment<'_>) -> Result<Self, PolicyErrors> {
-        Ok(Self {})
+    pub fn load(configuration: &[u8], environment: &Environment<'_>) -> Result<Self, PolicyErrors> {
+        Self::with(Policy::load("policy", configuration)?, environment)
+    }
+
+    /// An engine for a policy that is loaded already.
+    ///
+    /// # Errors
+    /// When the environment lacks a secret the policy names.
+    pub fn with(loaded: Loaded, environment: &Environment<'_>) -> Result<Self, PolicyErrors> {
+        let Loaded { policy, issuers, jwks, warnings } = loaded;
+        let signing_key = match &policy.approvals.signing_key {
+            None => None,
+            Some(name) => {
+                let key = environment(name).as_deref().and_then(seed_key);
+                if key.is_none() {
+                    return Err(PolicyErrors(vec![Located {
+                        file: policy.name.clone(),
+                        place: Default::default(),
+                        problem: Problem::error(
+                            "/approvals/signing_key/env",
+                            format!("the environment has no usable key in `{name}`"),
+                            "an Ed25519 seed: 32 bytes in base64url, and the variable in the \
+                             gateway's `host_env_keys`",
+                        ),
+                    }]));
+                }
+                key
+            }
+        };
+        let keys = RefCell::new(Keys::new(&issuers, &jwks));
+        let cache = RefCell::default();
+        Ok(Self { policy, issuers, keys, cache, signing_key, warnings })
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What the author may want to know.
+    #[must_use]
+    pub fn warnings(&self) -> &[Located] {
+        &self.warnings
+    }
+
+    /// Whether actors are named by client certificates, so that hosts without need not read them.
+    #[must_use]
+    pub fn wants_peer(&self) -> bool {
+        self.policy.actor_from.contains(&ActorSource::Mtls)
     }
 
     /// How often the host should call [`Engine::on_tick`]; `None` when nothing has to be fetched.
     #[must_use]
     pub fn tick_every(&self) -> Option<Span> {
-        None
+        self.keys.borrow().needs_ticks().then_some(keys::TICK)
     }
 
     /// Time passed: which issuers' keys to fetch now.
-    pub fn on_tick(&self, _now: Timestamp) -> Vec<Callout> {
-        Vec::new()
+    pub fn on_tick(&self, now: Timestamp) -> Vec<Callout> {
+        self.keys.borrow_mut().tick(now)
     }
 
-    /// A fetch of keys ended, however it ended. Returns a line for the host's log.
-    pub fn on_keys_reply(&self, _now: Timestamp, _callout: u32, _reply: CalloutReply<'_>) -> String {
-        String::new()
+    /// A fetch of keys ended, however it ended. Returns a line for the host's log, empty where
+    /// nothing changed.
+    pub fn on_keys_reply(&self, now: Timestamp, callout: u32, reply: CalloutReply<'_>) -> String {
+        self.keys.borrow_mut().answered(now, callout, reply, &self.issuers)
     }
+
+    /// Cache hits and misses so far.
+    #[must_use]
+    pub fn token_cache_counts(&self) -> (u64, u64) {
+        self.cache.borrow().counts()
+    }
+
+    /// Whether approval requests and tags can be signed.
+    pub(super) const fn can_sign(&self) -> bool {
+        self.signing_key.is_some()
+    }
+
+    pub(super) const fn signing_key(&self) -> Option<&SigningKey> {
+        self.signing_key.as_ref()
+    }
+
+    /// The resource a request would be for.
+    pub(super) fn resource_for(
+        &self,
+        host: &str,
+        path: &str,
+        method: &str,
+    ) -> Option<&ResourceEntry> {
+        match self.policy.routes.find(host, path, method) {
+            Match::Found { route, .. } => {
+                let route = self.policy.routes.route(route)?;
+                self.policy.resources.get(route.resource as usize)
+            }
+            Match::TooLong | Match::Unmapped => None,
+        }
+    }
+
+    /// A token verified before, under the keys its issuer has now.
+    pub(super) fn recall(&self, token: &str) -> Option<Rc<VerifiedToken>> {
+        let keys = self.keys.borrow();
+        self.cache.borrow_mut().find(token, |issuer| keys.generation(issuer))
+    }
+
+    pub(super) fn remember(&self, token: &str, generation: u64, verified: Rc<VerifiedToken>) {
+        // Keys that changed while the signature was being checked prove nothing any more.
+        if self.keys.borrow().generation(verified.issuer) == Some(generation) {
+            self.cache.borrow_mut().keep(token, generation, verified);
+        }
+    }
+
+    /// Reads a token and chooses the key that must have signed it.
+    pub(super) fn begin(&self, token: &str) -> Result<(SignatureCheck, u64), Reason> {
+        let keys = self.keys.borrow();
+        let max = usize::try_from(self.policy.limits.token).unwrap_or(usize::MAX);
+        let check = identity::begin(token, max, &self.issuers, &keys.states)?;
+        let generation = check.generation();
+        Ok((check, generation))
+    }
+
+    /// What a token says, once its signature is known to be valid.
+    pub(super) fn accept(&self, check: SignatureCheck) -> Result<VerifiedToken, Reason> {
+        let depth = usize::try_from(self.policy.limits.actor_chain).unwrap_or(usize::MAX);
+        let markers = self.policy.markers(check.issuer());
+        check.accept(&self.issuers, depth, markers, &|name| self.policy.target(name))
+    }
+}
+
+/// An Ed25519 seed: 32 bytes in base64url without padding.
+fn seed_key(text: &str) -> Option<SigningKey> {
+    let seed = URL_SAFE_NO_PAD.decode(text.trim()).ok()?;
+    SigningKey::ed25519_from_seed(&seed.try_into().ok()?).ok()
 }

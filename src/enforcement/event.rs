@@ -50,8 +50,6 @@ pub enum Event<'a> {
         /// Whether no body follows.
         end: bool,
     },
-    /// The answer to [`Step::CheckSignature`].
-    SignatureChecked(SignatureVerdict),
 }
 
 /// What a signature check came to.
@@ -80,8 +78,8 @@ pub enum Step {
     /// Send these requests to the named clusters; tell the end of each with
     /// [`Event::CalloutReply`]. Keep the request held.
     CallOut(Vec<Callout>),
-    /// Check this signature and tell with [`Event::SignatureChecked`], in the same callback if the
-    /// host can.
+    /// Check this signature and hand it back with what it came to
+    /// ([`super::Enforcement::on_signature`]), in the same callback if the host can.
     CheckSignature(Box<SignatureCheck>),
     /// Apply the edits and let the request go on.
     Forward(Permit, Edits),

@@ -1,39 +1,79 @@
-//! The signature step: what is to be checked, in the form each host needs it.
+//! From token bytes to a verified token: what must hold before the signature is worth checking,
+//! the check itself in the form each host needs, and what the token then says.
 
-/// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Algorithm {
-    /// Ed25519.
-    EdDsa,
-    /// ECDSA, P-256, SHA-256.
-    Es256,
-    /// ECDSA, P-384, SHA-384.
-    Es384,
-    /// HMAC, SHA-256.
-    Hs256,
-    /// HMAC, SHA-384.
-    Hs384,
-    /// HMAC, SHA-512.
-    Hs512,
-    /// RSASSA-PSS, SHA-256.
-    Ps256,
-    /// RSASSA-PSS, SHA-384.
-    Ps384,
-    /// RSASSA-PSS, SHA-512.
-    Ps512,
-    /// RSASSA-PKCS1-v1_5, SHA-256.
-    Rs256,
-    /// RSASSA-PKCS1-v1_5, SHA-384.
-    Rs384,
-    /// RSASSA-PKCS1-v1_5, SHA-512.
-    Rs512,
+use super::algorithm::{Algorithm, Family};
+use super::der;
+use super::issuer::Issuer;
+use super::jwks::KeyState;
+use super::jws::{self, Jws, Signed};
+use super::key::Key;
+use super::scopes::Resolve;
+use super::{VerifiedToken, token};
+use crate::decision::Reason;
+use crate::request::json::Json;
+use std::fmt;
+use std::rc::Rc;
+
+/// Reads a token of at most `max` bytes up to its signature: its form, its issuer, the algorithm,
+/// the type and the key. `keys` are the issuers' keys, in the order of `issuers`. Nothing the
+/// token says is believed yet, and no time is looked at.
+///
+/// # Errors
+/// Why the token does not count: [`Reason::MalformedToken`], [`Reason::UnknownIssuer`],
+/// [`Reason::AlgorithmRefused`], [`Reason::WrongTokenType`], [`Reason::IssuerUnavailable`],
+/// [`Reason::UnknownKey`] or, where the signature cannot be one of the key's,
+/// [`Reason::BadSignature`].
+pub fn begin(
+    token: &str,
+    max: usize,
+    issuers: &[Issuer],
+    keys: &[KeyState],
+) -> Result<SignatureCheck, Reason> {
+    let Jws { signed: Signed { message, signature, header, .. }, payload } = Jws::read(token, max)?;
+    let name = token::name(&payload, "iss")?.ok_or(Reason::MalformedToken)?;
+    let (at, issuer) = issuers
+        .iter()
+        .enumerate()
+        .find(|(_, issuer)| issuer.issuer == name)
+        .ok_or(Reason::UnknownIssuer)?;
+    let algorithm = header
+        .algorithm
+        .filter(|algorithm| issuer.algorithms.contains(algorithm))
+        .ok_or(Reason::AlgorithmRefused)?;
+    if !issuer.accepts_type(header.token_type.as_deref()) {
+        return Err(Reason::WrongTokenType);
+    }
+    let Some(KeyState::Ready(set)) = keys.get(at) else {
+        return Err(Reason::IssuerUnavailable);
+    };
+    let key = set.choose(header.kid.as_deref(), algorithm).ok_or(Reason::UnknownKey)?;
+    let decoded = jws::decode(signature).ok_or(Reason::MalformedToken)?;
+    if !can_be_signature(key, algorithm, &decoded) {
+        return Err(Reason::BadSignature);
+    }
+    Ok(SignatureCheck {
+        issuer: issuer.index,
+        generation: set.generation,
+        algorithm,
+        key: Rc::clone(key),
+        message: message.to_owned(),
+        signature: signature.to_owned(),
+        decoded,
+        payload,
+    })
 }
 
 /// A token that is well formed and names a key of its issuer; whether the signature is that key's
 /// is left to whoever can say it fastest.
-#[derive(Debug)]
 pub struct SignatureCheck {
-    _todo: (),
+    issuer: u32,
+    generation: u64,
+    algorithm: Algorithm,
+    key: Rc<Key>,
+    message: String,
+    signature: String,
+    decoded: Vec<u8>,
+    payload: Json,
 }
 
 impl SignatureCheck {
@@ -42,19 +82,88 @@ impl SignatureCheck {
     /// do not have (PSS, EdDSA, HMAC).
     #[must_use]
     pub fn for_host(&self) -> Option<HostSignature<'_>> {
-        None
+        let signature = match self.algorithm {
+            Algorithm::Es256 | Algorithm::Es384 => der::ecdsa_signature(&self.decoded),
+            Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 => self.decoded.clone(),
+            Algorithm::EdDsa
+            | Algorithm::Hs256
+            | Algorithm::Hs384
+            | Algorithm::Hs512
+            | Algorithm::Ps256
+            | Algorithm::Ps384
+            | Algorithm::Ps512 => return None,
+        };
+        Some(HostSignature { hash: self.algorithm.hash(), key: self.key.public_der(), signature })
     }
 
     /// The signed bytes: `header.payload`.
     #[must_use]
     pub fn message(&self) -> &[u8] {
-        &[]
+        self.message.as_bytes()
+    }
+
+    /// The signature as it stands in the token, decoded.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
+        &self.decoded
+    }
+
+    /// The token's algorithm.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Index of the issuer in the policy.
+    #[must_use]
+    pub const fn issuer(&self) -> u32 {
+        self.issuer
+    }
+
+    /// The generation of the key set the key is from.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Checks the signature here, with `jsonwebtoken` and RustCrypto.
     #[must_use]
     pub fn verify(&self) -> bool {
-        false
+        self.key.verify(self.algorithm, self.message(), &self.signature)
+    }
+
+    /// Reads what the token says. Only after its signature was found to be the key's: this does
+    /// not check it. `max_chain` is the longest chain of actors, and of a longer one, one member
+    /// more is kept; `markers` are the claims that dynamic actors are recognised by; `resolve`
+    /// knows the types and tools of the policy.
+    ///
+    /// # Errors
+    /// [`Reason::MalformedToken`] where a registered claim is of a wrong type,
+    /// [`Reason::WrongTokenType`] where the token is not an access token of its issuer, and
+    /// [`Reason::UnknownIssuer`] where `issuers` are not those it was read with.
+    pub fn accept(
+        self,
+        issuers: &[Issuer],
+        max_chain: usize,
+        markers: &[String],
+        resolve: &Resolve<'_>,
+    ) -> Result<VerifiedToken, Reason> {
+        let issuer = issuers
+            .iter()
+            .find(|issuer| issuer.index == self.issuer)
+            .ok_or(Reason::UnknownIssuer)?;
+        token::read(&self.payload, issuer, max_chain, markers, resolve)
+    }
+}
+
+impl fmt::Debug for SignatureCheck {
+    /// Without the token, which whoever reads a log could use.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignatureCheck")
+            .field("issuer", &self.issuer)
+            .field("algorithm", &self.algorithm)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -68,3 +177,17 @@ pub struct HostSignature<'a> {
     /// The signature; ASN.1 DER for ECDSA.
     pub signature: Vec<u8>,
 }
+
+/// Whether the bytes have the form of a signature of the key: its length and, for ECDSA, numbers
+/// from 1 to n - 1. Hosts are not relied on to see it.
+fn can_be_signature(key: &Key, algorithm: Algorithm, signature: &[u8]) -> bool {
+    signature.len() == key.signature_len(algorithm)
+        && match key.family() {
+            Family::P256 => p256::ecdsa::Signature::from_slice(signature).is_ok(),
+            Family::P384 => p384::ecdsa::Signature::from_slice(signature).is_ok(),
+            Family::Ed25519 | Family::Hmac | Family::Rsa => true,
+        }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,14 +9,14 @@ mod compare;
 mod evaluate;
 mod names;
 mod parse;
-mod rfc3339;
 mod scan;
 mod syntax;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-pub use rfc3339::parse_rfc3339;
+pub(crate) use crate::identity::parse_timestamp as parse_rfc3339;
+pub(crate) use names::nearest;
 
 use crate::policy::value::{Fact, Sources, ValueType};
 use std::fmt;
@@ -133,11 +133,7 @@ pub fn compile(
 ) -> Result<Condition, Vec<ConditionError>> {
     let syntax = parse::parse(text)?;
     let (root, slots) = check::check(&syntax, declarations)?;
-    Ok(Condition {
-        source: text.into(),
-        root,
-        slots,
-    })
+    Ok(Condition { source: text.into(), root, slots })
 }
 
 impl Condition {
@@ -172,10 +168,7 @@ impl fmt::Display for Condition {
 
 impl ConditionError {
     fn new(message: impl Into<String>, expected: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            expected: expected.into(),
-        }
+        Self { message: message.into(), expected: expected.into() }
     }
 }
 

@@ -85,6 +85,8 @@ pub struct Issuer {
     pub max_lifetime: Option<Span>,
     /// Where claims are read from, and of which type they are.
     pub claims: BTreeMap<String, Claim>,
+    /// The claims scopes are read from; the profile's unless said.
+    pub scope_claims: Option<Vec<String>>,
     /// What this issuer's scopes mean here. With it, only mapped scopes count.
     pub scope_map: Option<BTreeMap<String, String>>,
     /// `claims` (the token's scopes are a ceiling) or `none` (they set none; needs `subjects`).
@@ -135,7 +137,7 @@ pub enum Jwks {
 
 impl Default for Jwks {
     fn default() -> Self {
-        Self::Inline(Json::Null)
+        Self::Inline(Json::Object(vec![("keys".into(), Json::Array(Vec::new()))]))
     }
 }
 
@@ -379,8 +381,6 @@ pub struct Rule {
     pub actions: Vec<Action>,
     /// The resource types, or `*` for all.
     pub resources: Vec<String>,
-    /// The actors it speaks of; left out, all.
-    pub actors: Option<Vec<String>>,
     /// The condition, in CEL.
     pub when: Option<String>,
     /// Who must say yes, on an allow.
@@ -422,6 +422,19 @@ pub enum Tier {
     Presence,
     /// Another person than the subject.
     SecondPerson,
+}
+
+impl Tier {
+    /// The word in policies, refusals and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Device => "device",
+            Self::Presence => "presence",
+            Self::SecondPerson => "second-person",
+        }
+    }
 }
 
 /// What happens where a person has to say yes.

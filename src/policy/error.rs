@@ -92,10 +92,12 @@ impl fmt::Display for Located {
             f.write_str("warning: ")?;
         }
         f.write_str(&self.problem.message)?;
-        if !self.problem.expected.is_empty() {
-            write!(f, "; expected {}", self.problem.expected)?;
+        match self.problem.expected.as_str() {
+            "" => Ok(()),
+            // A question is its own sentence.
+            question if question.ends_with('?') => write!(f, "; {question}"),
+            expected => write!(f, "; expected {expected}"),
         }
-        Ok(())
     }
 }
 

@@ -76,6 +76,27 @@ pub fn is_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
+/// Resolves scope strings as a token carries them; the flag is set when a string that is meant to
+/// subtract does not parse or names an unknown type.
+pub(crate) fn resolve<'a>(
+    strings: impl Iterator<Item = &'a str>,
+    target: &dyn Fn(&str) -> Option<TargetId>,
+) -> (ScopeSet, bool) {
+    let (mut set, mut bad) = (ScopeSet::default(), false);
+    for text in strings {
+        let scope = Scope::parse(text);
+        let resolved = scope.and_then(|scope| match scope.target {
+            None => Some((scope, None)),
+            Some(name) => target(name).map(|id| (scope, Some(id))),
+        });
+        match resolved {
+            Some((scope, id)) => set.add(scope, id),
+            None => bad |= Scope::is_meant_to_subtract(text),
+        }
+    }
+    (set, bad)
+}
+
 /// A set of scopes resolved against one policy: what they allow and what they subtract.
 ///
 /// Looked at once or twice a request, so the named targets are a small sorted list.
@@ -88,6 +109,14 @@ pub struct ScopeSet {
 }
 
 impl ScopeSet {
+    /// Adds one parsed scope with its target.
+    pub(crate) fn add(&mut self, scope: Scope<'_>, target: Option<TargetId>) {
+        match scope.subtracts {
+            true => self.subtract(scope.actions, target),
+            false => self.allow(scope.actions, target),
+        }
+    }
+
     /// Adds the actions on every type (`target` none) or on one.
     pub fn allow(&mut self, actions: ActionSet, target: Option<TargetId>) {
         match target {
@@ -175,7 +204,8 @@ mod tests {
 
     #[test]
     fn strings_off_the_grammar_mean_nothing() {
-        for text in ["", ":", "read:", "openid", "Read:x", "read:x y", "no:", "no:read:", "read:x/"] {
+        for text in ["", ":", "read:", "openid", "Read:x", "read:x y", "no:", "no:read:", "read:x/"]
+        {
             assert!(Scope::parse(text).is_none(), "{text}");
         }
     }

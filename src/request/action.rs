@@ -4,8 +4,6 @@ use std::fmt;
 
 /// What a request does to a resource. No action implies another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "author", derive(schemars::JsonSchema, serde::Serialize))]
-#[cfg_attr(feature = "author", serde(rename_all = "kebab-case"))]
 pub enum Action {
     /// Looks, and changes nothing.
     Read,

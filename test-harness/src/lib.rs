@@ -1,1 +1,4 @@
-//! x
+//! Proof on a laptop: a wasmtime host for the shipped module, scenarios that every host must answer
+//! alike, and the demo that `make run` and `make demo` start.
+
+pub mod demo;

@@ -1,2 +1,10 @@
-//! x
-fn main() {}
+//! The `ambit` command.
+
+mod command;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::run(&command::Ambit::parse())
+}

@@ -13,12 +13,8 @@ pub(super) fn check(
     syntax: &Syntax,
     declarations: &Declarations<'_>,
 ) -> Result<(Node, Box<[Slot]>), Vec<ConditionError>> {
-    let mut checker = Checker {
-        declarations,
-        errors: Vec::new(),
-        slots: Vec::new(),
-        variables: Vec::new(),
-    };
+    let mut checker =
+        Checker { declarations, errors: Vec::new(), slots: Vec::new(), variables: Vec::new() };
     match checker.test(syntax) {
         Some(root) if checker.errors.is_empty() => Ok((root, checker.slots.into())),
         _ => Err(checker.errors),
@@ -41,17 +37,8 @@ impl<'a> Checker<'a> {
         match syntax {
             Syntax::And(parts) => self.tests(parts).map(Node::All),
             Syntax::Bool(value) => Some(Node::Constant(*value)),
-            Syntax::Compare {
-                operator,
-                left,
-                right,
-            } => self.compare(*operator, left, right),
-            Syntax::Fold {
-                every,
-                list,
-                variable,
-                test,
-            } => self.fold(*every, list, variable, test),
+            Syntax::Compare { operator, left, right } => self.compare(*operator, left, right),
+            Syntax::Fold { every, list, variable, test } => self.fold(*every, list, variable, test),
             Syntax::Has(member) => self.has(member),
             Syntax::In { item, list } => self.contained(item, list),
             Syntax::Not(inner) => self.test(inner).map(|node| Node::Not(Box::new(node))),
@@ -109,11 +96,7 @@ impl<'a> Checker<'a> {
         self.variables.push((variable, element));
         let test = self.test(test);
         self.variables.pop();
-        Some(Node::Fold {
-            every,
-            list,
-            test: Box::new(test?),
-        })
+        Some(Node::Fold { every, list, test: Box::new(test?) })
     }
 
     fn has(&mut self, member: &'a Syntax) -> Option<Node> {

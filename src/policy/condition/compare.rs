@@ -3,7 +3,7 @@
 //! What is `dyn` has its type only here. Types that do not go together compare to nothing, and so
 //! never settle a condition.
 
-use super::rfc3339::parse_rfc3339;
+use super::parse_rfc3339;
 use super::tree::Operand;
 use crate::Timestamp;
 use crate::policy::value::{Value, ValueRef};
@@ -165,15 +165,8 @@ mod tests {
             (i64::MIN, -9_223_372_036_854_777_856.0, Ordering::Greater),
             (i64::MAX, f64::INFINITY, Ordering::Less),
         ] {
-            assert_eq!(
-                order_int_double(int, double),
-                Some(expected),
-                "{int} {double}"
-            );
-            assert_eq!(
-                order(Known::Double(double), Known::Int(int)),
-                Some(expected.reverse())
-            );
+            assert_eq!(order_int_double(int, double), Some(expected), "{int} {double}");
+            assert_eq!(order(Known::Double(double), Known::Int(int)), Some(expected.reverse()));
         }
         assert_eq!(order_int_double(0, f64::NAN), None);
     }
@@ -181,21 +174,12 @@ mod tests {
     #[test]
     fn json_numbers_keep_what_was_written() {
         let is = |text: &str, other: Known<'_>| equal(number(text), other);
-        assert_eq!(
-            is("9007199254740993", Known::Int(9_007_199_254_740_993)),
-            Some(true)
-        );
-        assert_eq!(
-            is("9007199254740993", Known::Double(9_007_199_254_740_992.0)),
-            Some(false)
-        );
+        assert_eq!(is("9007199254740993", Known::Int(9_007_199_254_740_993)), Some(true));
+        assert_eq!(is("9007199254740993", Known::Double(9_007_199_254_740_992.0)), Some(false));
         assert_eq!(is("1e2", Known::Int(100)), Some(true));
         assert_eq!(is("-0", Known::Int(0)), Some(true));
         assert_eq!(
-            is(
-                "18446744073709551616",
-                Known::Double(18_446_744_073_709_551_616.0)
-            ),
+            is("18446744073709551616", Known::Double(18_446_744_073_709_551_616.0)),
             Some(true)
         );
         assert_eq!(is("1e999", Known::Int(1)), None);
@@ -205,12 +189,7 @@ mod tests {
     #[test]
     fn types_that_do_not_go_together_compare_to_nothing() {
         let text = Known::String("1");
-        for other in [
-            Known::Int(1),
-            Known::Bool(true),
-            Known::Null,
-            Known::Object(&[]),
-        ] {
+        for other in [Known::Int(1), Known::Bool(true), Known::Null, Known::Object(&[])] {
             assert_eq!(equal(text, other), None);
             assert_eq!(order(text, other), None);
         }
@@ -221,14 +200,8 @@ mod tests {
     #[test]
     fn text_beside_a_timestamp_is_read_as_one() {
         let epoch = Known::Timestamp(Timestamp::from_secs(0));
-        assert_eq!(
-            order(Known::String("1970-01-01T01:00:00+01:00"), epoch),
-            Some(Ordering::Equal)
-        );
-        assert_eq!(
-            order(epoch, Known::String("1970-01-02T00:00:00Z")),
-            Some(Ordering::Less)
-        );
+        assert_eq!(order(Known::String("1970-01-01T01:00:00+01:00"), epoch), Some(Ordering::Equal));
+        assert_eq!(order(epoch, Known::String("1970-01-02T00:00:00Z")), Some(Ordering::Less));
         assert_eq!(order(epoch, Known::String("yesterday")), None);
     }
 }

@@ -13,22 +13,10 @@ use values::Inside;
 pub(super) fn evaluate(root: &Node, facts: &impl Facts, steps: &mut u32) -> Verdict {
     let mut run = Run { facts, steps };
     match run.test(root, None) {
-        Ok(Answer::False) => Verdict {
-            truth: Truth::False,
-            waits_for: Sources::NONE,
-        },
-        Ok(Answer::True) => Verdict {
-            truth: Truth::True,
-            waits_for: Sources::NONE,
-        },
-        Ok(Answer::Unknown(waits_for)) => Verdict {
-            truth: Truth::Unknown,
-            waits_for,
-        },
-        Err(OutOfSteps) => Verdict {
-            truth: Truth::Unknown,
-            waits_for: Sources::NONE,
-        },
+        Ok(Answer::False) => Verdict { truth: Truth::False, waits_for: Sources::NONE },
+        Ok(Answer::True) => Verdict { truth: Truth::True, waits_for: Sources::NONE },
+        Ok(Answer::Unknown(waits_for)) => Verdict { truth: Truth::Unknown, waits_for },
+        Err(OutOfSteps) => Verdict { truth: Truth::Unknown, waits_for: Sources::NONE },
     }
 }
 
@@ -145,21 +133,14 @@ impl<'a, F: Facts> Run<'a, F> {
                 Answer::gather(true, tests.iter().map(|test| self.test(test, loops)))?
             }
             // What nearly every condition is; worth its own way through.
-            Node::Compare {
-                operator,
-                left,
-                right,
-            } if operator.is_equality()
-                && let (Some(left), Some(right)) = (self.string(left), self.string(right)) =>
+            Node::Compare { operator, left, right }
+                if operator.is_equality()
+                    && let (Some(left), Some(right)) = (self.string(left), self.string(right)) =>
             {
                 self.spend_strings(left, right)?;
                 ((left == right) == (*operator == Comparison::Equal)).into()
             }
-            Node::Compare {
-                operator,
-                left,
-                right,
-            } => {
+            Node::Compare { operator, left, right } => {
                 let left = self.value(left, loops)?;
                 let right = self.value(right, loops)?;
                 self.compare(*operator, left, right, loops)?
@@ -174,16 +155,15 @@ impl<'a, F: Facts> Run<'a, F> {
             Node::In { item, list } => self.contained(item, list, loops)?,
             Node::InStrings { item, strings } => {
                 self.value(item, loops)?.ask(|known| match known {
-                    Known::String(text) => strings
-                        .binary_search_by(|string| (**string).cmp(text))
-                        .is_ok()
-                        .into(),
+                    Known::String(text) => {
+                        strings.binary_search_by(|string| (**string).cmp(text)).is_ok().into()
+                    }
                     _ => NEVER,
                 })
             }
-            Node::IsNull(operand) => self
-                .value(operand, loops)?
-                .ask(|known| matches!(known, Known::Null).into()),
+            Node::IsNull(operand) => {
+                self.value(operand, loops)?.ask(|known| matches!(known, Known::Null).into())
+            }
             Node::Not(inner) => self.test(inner, loops)?.negated(),
             Node::Text { test, text, part } => self.text(*test, text, part, loops)?,
         })
@@ -203,13 +183,7 @@ impl<'a, F: Facts> Run<'a, F> {
         };
         let answers = (0..list.len()).map(|at| {
             let value = self.element(list, at, loops)?;
-            self.test(
-                test,
-                Some(&Scope {
-                    value,
-                    outer: loops,
-                }),
-            )
+            self.test(test, Some(&Scope { value, outer: loops }))
         });
         Answer::gather(!every, answers)
     }

@@ -40,10 +40,7 @@ pub(super) fn root(name: &str) -> Option<Named> {
 /// The error for a name that is none.
 pub(super) fn unknown_root(name: &str) -> ConditionError {
     ConditionError::new(
-        format!(
-            "unknown name `{name}`{}",
-            suggestion(name, ROOTS.into_iter(), "")
-        ),
+        format!("unknown name `{name}`{}", suggestion(name, ROOTS.into_iter(), "")),
         one_of(&ROOTS.map(|root| format!("`{root}`"))),
     )
 }
@@ -139,11 +136,8 @@ impl Root {
     /// For errors: the members there are, and where more could be declared.
     pub(super) fn expected_members(self, declarations: &Declarations<'_>) -> String {
         let root = self.name();
-        let members: Vec<String> = self
-            .members(declarations)
-            .iter()
-            .map(|member| format!("`{root}.{member}`"))
-            .collect();
+        let members: Vec<String> =
+            self.members(declarations).iter().map(|member| format!("`{root}.{member}`")).collect();
         let declare = match self {
             Self::Resource => "; more can be declared under `attributes` of the resource",
             Self::Subject => "; more can be declared under `claims` of the issuer",
@@ -154,10 +148,7 @@ impl Root {
 
     fn members<'a>(self, declarations: &Declarations<'a>) -> Vec<&'a str> {
         let fixed = self.fixed().iter().map(|(name, ..)| *name);
-        let declared = self
-            .declared(declarations)
-            .into_iter()
-            .map(|(name, ..)| name);
+        let declared = self.declared(declarations).into_iter().map(|(name, ..)| name);
         let mut members: Vec<&str> = fixed.chain(declared).collect();
         members.sort_unstable();
         members.dedup();
@@ -194,14 +185,18 @@ pub(super) fn one_of(names: &[String]) -> String {
 
 /// ` (did you mean …?)` where some name is close enough to be what was meant.
 fn suggestion<'a>(written: &str, names: impl Iterator<Item = &'a str>, prefix: &str) -> String {
+    nearest(written, names)
+        .map_or_else(String::new, |name| format!(" (did you mean `{prefix}{name}`?)"))
+}
+
+/// The name that is close enough to be what was meant.
+pub(crate) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let tolerance = if written.chars().count() < 4 { 1 } else { 2 };
     names
         .map(|name| (distance(written, name), name))
         .filter(|(distance, _)| *distance <= tolerance)
         .min()
-        .map_or_else(String::new, |(_, name)| {
-            format!(" (did you mean `{prefix}{name}`?)")
-        })
+        .map(|(_, name)| name)
 }
 
 /// How many letters must be added, dropped or changed to turn one name into the other.
@@ -229,13 +224,9 @@ mod tests {
 
     #[test]
     fn distance_counts_letters() {
-        for (from, to, letters) in [
-            ("", "", 0),
-            ("a", "", 1),
-            ("", "ab", 2),
-            ("tenent", "tenant", 1),
-            ("abc", "cab", 2),
-        ] {
+        for (from, to, letters) in
+            [("", "", 0), ("a", "", 1), ("", "ab", 2), ("tenent", "tenant", 1), ("abc", "cab", 2)]
+        {
             assert_eq!(distance(from, to), letters, "{from} {to}");
         }
     }

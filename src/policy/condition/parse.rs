@@ -32,18 +32,11 @@ pub(super) fn parse(text: &str) -> Result<Syntax, Vec<ConditionError>> {
     let parsed = PrattParser::new().error_recovery_limit(0).parse(text);
     let tree = parsed.map_err(|errors| {
         let positions = errors.errors.iter().filter(|error| error.pos.0 > 0);
-        vec![syntax_error(
-            text,
-            positions.map(|error| (error.pos, error.msg.as_str())).min(),
-        )]
+        vec![syntax_error(text, positions.map(|error| (error.pos, error.msg.as_str())).min())]
     })?;
     let mut converter = Converter { errors: Vec::new() };
     let syntax = converter.expression(&tree.expr);
-    if converter.errors.is_empty() {
-        Ok(syntax)
-    } else {
-        Err(converter.errors)
-    }
+    if converter.errors.is_empty() { Ok(syntax) } else { Err(converter.errors) }
 }
 
 /// Refuses tokens that mean nothing in a condition, and trees too deep to recurse into.
@@ -114,11 +107,7 @@ fn scan(text: &str) -> Result<(), Vec<ConditionError>> {
             true
         }
     });
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 const fn shape(kind: TokenKind) -> Shape {
@@ -157,21 +146,14 @@ impl Converter {
             Expr::Call(call) => self.call(call),
             Expr::Comprehension(fold) => self.fold(fold),
             Expr::Ident(name) => Syntax::Name(name.clone()),
-            Expr::List(list) => Syntax::List(
-                list.elements
-                    .iter()
-                    .map(|one| self.expression(&one.expr))
-                    .collect(),
-            ),
+            Expr::List(list) => {
+                Syntax::List(list.elements.iter().map(|one| self.expression(&one.expr)).collect())
+            }
             Expr::Literal(literal) => self.literal(literal),
             Expr::Select(select) => {
                 let base = Box::new(self.expression(&select.operand.expr));
                 let member = Syntax::Member(base, select.field.clone());
-                if select.test {
-                    Syntax::Has(Box::new(member))
-                } else {
-                    member
-                }
+                if select.test { Syntax::Has(Box::new(member)) } else { member }
             }
             Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => self.unsupported("`{}`"),
         }
@@ -201,11 +183,7 @@ impl Converter {
                     other => return self.unknown_function(other),
                 };
                 let text = Box::new(self.expression(&target.expr));
-                Syntax::Text {
-                    test,
-                    text,
-                    part: Box::new(self.expression(&part.expr)),
-                }
+                Syntax::Text { test, text, part: Box::new(self.expression(&part.expr)) }
             }
             _ => self.unknown_function(&call.func_name),
         }
@@ -241,10 +219,7 @@ impl Converter {
             cel_operators::LOGICAL_OR => return Syntax::Or(self.chain(function, left, right)),
             cel_operators::IN => {
                 let item = Box::new(self.expression(&left.expr));
-                return Syntax::In {
-                    item,
-                    list: Box::new(self.expression(&right.expr)),
-                };
+                return Syntax::In { item, list: Box::new(self.expression(&right.expr)) };
             }
             cel_operators::INDEX => return self.index(left, right),
             cel_operators::EQUALS => Comparison::Equal,
@@ -261,11 +236,7 @@ impl Converter {
             other => return self.unknown_function(other),
         };
         let left = Box::new(self.expression(&left.expr));
-        Syntax::Compare {
-            operator,
-            left,
-            right: Box::new(self.expression(&right.expr)),
-        }
+        Syntax::Compare { operator, left, right: Box::new(self.expression(&right.expr)) }
     }
 
     /// The parser balances `a && b && c` into a tree; here it is one list, in the author's order.
@@ -273,11 +244,7 @@ impl Converter {
         let mut parts = Vec::new();
         for side in [left, right] {
             match &side.expr {
-                Expr::Call(CallExpr {
-                    func_name,
-                    target: None,
-                    args,
-                }) if func_name == function => {
+                Expr::Call(CallExpr { func_name, target: None, args }) if func_name == function => {
                     if let [left, right] = args.as_slice() {
                         parts.extend(self.chain(function, left, right));
                     }
@@ -317,10 +284,7 @@ impl Converter {
     }
 
     fn unknown_function(&mut self, name: &str) -> Syntax {
-        self.refuse(
-            format!("`{name}` is not a function of conditions"),
-            SUPPORTED,
-        )
+        self.refuse(format!("`{name}` is not a function of conditions"), SUPPORTED)
     }
 
     fn unsupported(&mut self, what: &str) -> Syntax {
@@ -343,11 +307,7 @@ fn folded_test(fold: &ComprehensionExpr) -> Option<(bool, &Expr)> {
         return None;
     };
     let every = *start.inner();
-    let step = if every {
-        cel_operators::LOGICAL_AND
-    } else {
-        cel_operators::LOGICAL_OR
-    };
+    let step = if every { cel_operators::LOGICAL_AND } else { cel_operators::LOGICAL_OR };
     let [accumulator, test] = operands(&fold.loop_step.expr, step)? else {
         return None;
     };

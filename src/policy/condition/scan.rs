@@ -48,10 +48,7 @@ impl Level {
 
 impl Depth {
     pub(super) fn new() -> Self {
-        Self {
-            levels: vec![Level::default()],
-            too_deep: false,
-        }
+        Self { levels: vec![Level::default()], too_deep: false }
     }
 
     /// Takes the next token.
@@ -123,16 +120,8 @@ mod tests {
     fn what_stands_on_top_of_each_other_is_counted_together() {
         assert!(bounded(&".a".repeat(64)));
         assert!(!bounded(&".a".repeat(65)));
-        assert!(bounded(&format!(
-            "({}){}",
-            ".a".repeat(31),
-            ".a".repeat(32)
-        )));
-        assert!(!bounded(&format!(
-            "({}){}",
-            ".a".repeat(32),
-            ".a".repeat(32)
-        )));
+        assert!(bounded(&format!("({}){}", ".a".repeat(31), ".a".repeat(32))));
+        assert!(!bounded(&format!("({}){}", ".a".repeat(32), ".a".repeat(32))));
     }
 
     #[test]

@@ -126,11 +126,7 @@ impl fmt::Display for Syntax {
         match self {
             Self::And(parts) => join(f, parts, " && ", Binding::Relation),
             Self::Bool(value) => write!(f, "{value}"),
-            Self::Compare {
-                operator,
-                left,
-                right,
-            } => {
+            Self::Compare { operator, left, right } => {
                 bound(f, left, Binding::Not)?;
                 write!(f, " {} ", operator.symbol())?;
                 bound(f, right, Binding::Not)
@@ -140,18 +136,9 @@ impl fmt::Display for Syntax {
                 bound(f, base, Binding::Whole)?;
                 write!(f, "[{at}]")
             }
-            Self::Fold {
-                every,
-                list,
-                variable,
-                test,
-            } => {
+            Self::Fold { every, list, variable, test } => {
                 bound(f, list, Binding::Whole)?;
-                write!(
-                    f,
-                    ".{}({variable}, {test})",
-                    if *every { "all" } else { "exists" }
-                )
+                write!(f, ".{}({variable}, {test})", if *every { "all" } else { "exists" })
             }
             Self::Has(member) => write!(f, "has({member})"),
             Self::In { item, list } => {
@@ -223,9 +210,7 @@ fn join(
 
 fn is_selectable(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && !matches!(name, "false" | "in" | "null" | "true")
 }

@@ -18,12 +18,7 @@ type Attributes = Vec<(String, ValueType, u32)>;
 /// What a test's policy declares: every type there is, on both sides.
 fn declared() -> (Claims, Attributes) {
     let spelled = |text| ValueType::parse(text).unwrap();
-    let claims = [
-        ("admin", "bool"),
-        ("level", "int"),
-        ("profile", "dyn"),
-        ("tenant", "string"),
-    ];
+    let claims = [("admin", "bool"), ("level", "int"), ("profile", "dyn"), ("tenant", "string")];
     let attributes = [
         ("amount", "int"),
         ("created", "timestamp"),
@@ -36,9 +31,7 @@ fn declared() -> (Claims, Attributes) {
         ("tenant", "string"),
     ];
     (
-        claims
-            .map(|(name, text)| (name.to_owned(), spelled(text)))
-            .to_vec(),
+        claims.map(|(name, text)| (name.to_owned(), spelled(text))).to_vec(),
         (100..)
             .zip(attributes)
             .map(|(number, (name, text))| (name.to_owned(), spelled(text), number))
@@ -48,13 +41,7 @@ fn declared() -> (Claims, Attributes) {
 
 fn try_compile(text: &str) -> Result<Condition, Vec<super::ConditionError>> {
     let (claims, attributes) = declared();
-    compile(
-        text,
-        &Declarations {
-            claims: &claims,
-            attributes: &attributes,
-        },
-    )
+    compile(text, &Declarations { claims: &claims, attributes: &attributes })
 }
 
 fn compiled(text: &str) -> Condition {
@@ -125,12 +112,7 @@ impl From<&[&str]> for Given {
 }
 
 fn strings(texts: &[&str]) -> Value {
-    Value::List(
-        texts
-            .iter()
-            .map(|text| Value::String((*text).to_owned()))
-            .collect(),
-    )
+    Value::List(texts.iter().map(|text| Value::String((*text).to_owned())).collect())
 }
 
 fn dyn_json(text: &str) -> Value {
@@ -145,10 +127,7 @@ fn json(value: &serde_json::Value) -> Json {
         serde_json::Value::String(text) => Json::String(text.as_str().into()),
         serde_json::Value::Array(elements) => Json::Array(elements.iter().map(json).collect()),
         serde_json::Value::Object(members) => Json::Object(
-            members
-                .iter()
-                .map(|(name, value)| (name.as_str().into(), json(value)))
-                .collect(),
+            members.iter().map(|(name, value)| (name.as_str().into(), json(value))).collect(),
         ),
     }
 }
@@ -157,22 +136,13 @@ fn verdict(text: &str, world: &World) -> Verdict {
     compiled(text).evaluate(world, &mut super::MAX_STEPS.clone())
 }
 
-const FINAL: Verdict = Verdict {
-    truth: Truth::Unknown,
-    waits_for: Sources::NONE,
-};
+const FINAL: Verdict = Verdict { truth: Truth::Unknown, waits_for: Sources::NONE };
 
 fn waits(source: Source) -> Verdict {
-    Verdict {
-        truth: Truth::Unknown,
-        waits_for: Sources::only(source),
-    }
+    Verdict { truth: Truth::Unknown, waits_for: Sources::only(source) }
 }
 
 fn is(truth: bool) -> Verdict {
     let truth = if truth { Truth::True } else { Truth::False };
-    Verdict {
-        truth,
-        waits_for: Sources::NONE,
-    }
+    Verdict { truth, waits_for: Sources::NONE }
 }

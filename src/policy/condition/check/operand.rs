@@ -3,7 +3,7 @@
 use super::Checker;
 use crate::policy::condition::Slot;
 use crate::policy::condition::names::{self, Named};
-use crate::policy::condition::rfc3339::parse_rfc3339;
+use crate::policy::condition::parse_rfc3339;
 use crate::policy::condition::syntax::Syntax;
 use crate::policy::condition::tree::{Operand, Path, Step};
 use crate::policy::value::{Value, ValueType};
@@ -43,18 +43,13 @@ impl<'a> Checker<'a> {
     }
 
     fn list(&mut self, elements: &'a [Syntax]) -> Option<(Operand, ValueType)> {
-        let checked: Vec<_> = elements
-            .iter()
-            .map(|element| self.operand(element))
-            .collect();
+        let checked: Vec<_> = elements.iter().map(|element| self.operand(element)).collect();
         let checked: Vec<(Operand, ValueType)> = checked.into_iter().collect::<Option<_>>()?;
         let mut element_type = ValueType::Dyn;
         for ((_, value_type), element) in checked.iter().zip(elements) {
             if matches!(value_type, ValueType::List(_)) {
-                return self.refuse(
-                    format!("`{element}` is a list inside a list"),
-                    "single values",
-                );
+                return self
+                    .refuse(format!("`{element}` is a list inside a list"), "single values");
             }
             if !agree(&element_type, value_type) {
                 return self.refuse(
@@ -67,9 +62,7 @@ impl<'a> Checker<'a> {
             }
         }
         let list_type = ValueType::List(Box::new(element_type));
-        let is_literal = checked
-            .iter()
-            .all(|(operand, _)| matches!(operand, Operand::Value(_)));
+        let is_literal = checked.iter().all(|(operand, _)| matches!(operand, Operand::Value(_)));
         let operands = checked.into_iter().map(|(operand, _)| operand);
         let operand = if is_literal {
             Operand::Value(Value::List(
@@ -103,10 +96,8 @@ impl<'a> Checker<'a> {
                 Syntax::Name(name) => break name,
                 Syntax::Invalid => return None,
                 other => {
-                    return self.refuse(
-                        format!("`{other}` has no members"),
-                        "a name before `.` or `[`",
-                    );
+                    return self
+                        .refuse(format!("`{other}` has no members"), "a name before `.` or `[`");
                 }
             };
         };
@@ -184,13 +175,7 @@ impl<'a> Checker<'a> {
         if inside.is_empty() {
             return Some((base, value_type));
         }
-        Some((
-            Operand::Path(Box::new(Path {
-                base,
-                steps: inside.into(),
-            })),
-            value_type,
-        ))
+        Some((Operand::Path(Box::new(Path { base, steps: inside.into() })), value_type))
     }
 }
 

@@ -58,11 +58,7 @@ impl<'a> Checker<'a> {
             self.possible(&left_operand, &right_operand)?;
             self.possible(&right_operand, &left_operand)?;
         }
-        Some(Node::Compare {
-            operator,
-            left: left_operand,
-            right: right_operand,
-        })
+        Some(Node::Compare { operator, left: left_operand, right: right_operand })
     }
 
     fn compare_with_null(&mut self, operator: Comparison, value: &'a Syntax) -> Option<Node> {
@@ -78,10 +74,7 @@ impl<'a> Checker<'a> {
                 Operand::Slot(_) => format!("a dyn value, or `has({value})`"),
                 _ => "a dyn value".to_owned(),
             };
-            return self.refuse(
-                format!("`{value}` is {value_type}, and never `null`"),
-                expected,
-            );
+            return self.refuse(format!("`{value}` is {value_type}, and never `null`"), expected);
         }
         let is_null = Node::IsNull(operand);
         Some(match operator {
@@ -103,10 +96,8 @@ impl<'a> Checker<'a> {
                 );
             }
             other => {
-                return self.refuse(
-                    format!("`{list}` is {other}, and `in` looks into lists"),
-                    "a list",
-                );
+                return self
+                    .refuse(format!("`{list}` is {other}, and `in` looks into lists"), "a list");
             }
         };
         if matches!(item_type, ValueType::List(_)) || !agree(&item_type, &element) {
@@ -117,10 +108,7 @@ impl<'a> Checker<'a> {
         }
         match list_operand {
             Operand::Value(Value::List(values)) => self.contained_in_literal(item_operand, values),
-            list => Some(Node::In {
-                item: item_operand,
-                list,
-            }),
+            list => Some(Node::In { item: item_operand, list }),
         }
     }
 
@@ -133,17 +121,11 @@ impl<'a> Checker<'a> {
             }
         }
         if strings.len() != values.len() || strings.is_empty() {
-            return Some(Node::In {
-                item,
-                list: Operand::Value(Value::List(values)),
-            });
+            return Some(Node::In { item, list: Operand::Value(Value::List(values)) });
         }
         strings.sort_unstable();
         strings.dedup();
-        Some(Node::InStrings {
-            item,
-            strings: strings.into_iter().map(Box::from).collect(),
-        })
+        Some(Node::InStrings { item, strings: strings.into_iter().map(Box::from).collect() })
     }
 
     pub(super) fn text(
@@ -163,19 +145,12 @@ impl<'a> Checker<'a> {
                     _ => "string".to_owned(),
                 };
                 return self.refuse(
-                    format!(
-                        "`{}` is a test of strings, and `{side}` is {value_type}",
-                        test.name()
-                    ),
+                    format!("`{}` is a test of strings, and `{side}` is {value_type}", test.name()),
                     expected,
                 );
             }
         }
-        Some(Node::Text {
-            test,
-            text: text_operand,
-            part: part_operand,
-        })
+        Some(Node::Text { test, text: text_operand, part: part_operand })
     }
 
     /// Refuses a comparison with a literal that the fact can never be: a slip of the pen.
@@ -195,10 +170,7 @@ impl<'a> Checker<'a> {
         if values.contains(&text) {
             return Some(());
         }
-        let values: Vec<String> = values
-            .iter()
-            .map(|value| format!("`\"{value}\"`"))
-            .collect();
+        let values: Vec<String> = values.iter().map(|value| format!("`\"{value}\"`")).collect();
         self.refuse(format!("`{name}` is never `{text:?}`"), one_of(&values))
     }
 }

@@ -12,10 +12,7 @@ pub(super) fn unreadable(text: &str, start: usize) -> ConditionError {
         Some('"' | '\'') => "a closing quote",
         _ => SUPPORTED,
     };
-    ConditionError::new(
-        format!("the condition cannot be read from `{}`", excerpt(rest)),
-        expected,
-    )
+    ConditionError::new(format!("the condition cannot be read from `{}`", excerpt(rest)), expected)
 }
 
 /// The parser's first complaint, with the text it is about: its positions are lines and bytes.
@@ -25,10 +22,7 @@ pub(super) fn syntax_error(text: &str, first: Option<((isize, isize), &str)>) ->
     };
     let skipped = usize::try_from(line - 1).unwrap_or(0);
     let line = text.split_inclusive('\n').nth(skipped).unwrap_or_default();
-    let rest = usize::try_from(column - 1)
-        .ok()
-        .and_then(|at| line.get(at..))
-        .unwrap_or_default();
+    let rest = usize::try_from(column - 1).ok().and_then(|at| line.get(at..)).unwrap_or_default();
     let expected = match complaint {
         _ if complaint.contains("has() macro") => "a member, such as `has(subject.tenant)`",
         _ if complaint.contains("simple name") => {
@@ -48,10 +42,7 @@ pub(super) fn syntax_error(text: &str, first: Option<((isize, isize), &str)>) ->
     if rest.trim().is_empty() {
         return ConditionError::new("the condition ends too early", expected);
     }
-    ConditionError::new(
-        format!("the condition cannot be read from `{}`", excerpt(rest)),
-        expected,
-    )
+    ConditionError::new(format!("the condition cannot be read from `{}`", excerpt(rest)), expected)
 }
 
 fn excerpt(text: &str) -> String {

@@ -9,12 +9,7 @@ use proptest::sample::select;
 const STACK: usize = 512 * 1024;
 
 fn on_a_small_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    std::thread::Builder::new()
-        .stack_size(STACK)
-        .spawn(work)
-        .unwrap()
-        .join()
-        .unwrap()
+    std::thread::Builder::new().stack_size(STACK).spawn(work).unwrap().join().unwrap()
 }
 
 #[test]
@@ -51,16 +46,10 @@ fn deep_and_long_texts_do_not_overflow_the_stack() {
         ("true in [", "true", "]"),
     ];
     for (before, middle, after) in texts {
-        for count in [
-            1, 5, 11, 12, 13, 15, 16, 20, 23, 24, 25, 31, 32, 33, 60, 64, 65, 100, 4000,
-        ] {
+        for count in [1, 5, 11, 12, 13, 15, 16, 20, 23, 24, 25, 31, 32, 33, 60, 64, 65, 100, 4000] {
             let text = before.repeat(count) + middle + &after.repeat(count);
             on_a_small_stack(move || {
-                for cut in [
-                    text.len(),
-                    text.len() / 2,
-                    middle.len() + before.len() * count,
-                ] {
+                for cut in [text.len(), text.len() / 2, middle.len() + before.len() * count] {
                     if let Some(text) = text.get(..cut) {
                         drop(try_compile(text));
                     }
@@ -95,10 +84,7 @@ fn lengths_are_bounded_in_bytes() {
     let fits = format!("true{}", " ".repeat(4092));
     assert!(try_compile(&fits).is_ok());
     let errors = try_compile(&(fits + " ")).unwrap_err();
-    assert_eq!(
-        errors[0].to_string(),
-        "the condition is 4097 bytes long; expected at most 4096"
-    );
+    assert_eq!(errors[0].to_string(), "the condition is 4097 bytes long; expected at most 4096");
 }
 
 #[test]

@@ -150,10 +150,7 @@ fn types_that_do_not_fit_are_told() {
             "`subject.id` is string, and `in` looks into lists; expected a list, or \
              `subject.id.contains(\"a\")`",
         ),
-        (
-            "1 in 2",
-            "`2` is int, and `in` looks into lists; expected a list",
-        ),
+        ("1 in 2", "`2` is int, and `in` looks into lists; expected a list"),
         (
             "1 in subject.groups",
             "`1 in subject.groups` looks for int among string; expected a value of the type of \
@@ -168,10 +165,7 @@ fn types_that_do_not_fit_are_told() {
             "subject.id in ['a', 1]",
             "a list holds string and, with `1`, int; expected values of one type",
         ),
-        (
-            "['a'] in [['a']]",
-            "`[\"a\"]` is a list inside a list; expected single values",
-        ),
+        ("['a'] in [['a']]", "`[\"a\"]` is a list inside a list; expected single values"),
         (
             "subject.groups.contains('a')",
             "`contains` is a test of strings, and `subject.groups` is [string]; expected string, \
@@ -185,14 +179,8 @@ fn types_that_do_not_fit_are_told() {
             "subject.id == null",
             "`subject.id` is string, and never `null`; expected a dyn value, or `has(subject.id)`",
         ),
-        (
-            "null != 1",
-            "`1` is int, and never `null`; expected a dyn value",
-        ),
-        (
-            "args.x < null",
-            "`null` has no order for `<`; expected `==` or `!=`",
-        ),
+        ("null != 1", "`1` is int, and never `null`; expected a dyn value"),
+        ("args.x < null", "`null` has no order for `<`; expected `==` or `!=`"),
         (
             "args.x in [null]",
             "`null` stands where it means nothing; expected `null` only beside `==` or `!=`, \
@@ -219,10 +207,7 @@ fn types_that_do_not_fit_are_told() {
             "subject.groups[0][1] == 'a'",
             "`subject.groups[0]` is string, and has no `[1]`; expected a list or dyn before `[`",
         ),
-        (
-            "'a'.b == 1",
-            "`\"a\"` has no members; expected a name before `.` or `[`",
-        ),
+        ("'a'.b == 1", "`\"a\"` has no members; expected a name before `.` or `[`"),
         (
             "args.list[-1] == 1",
             "`args.list[-1]` has no literal index; expected a text or a number that is not \
@@ -244,10 +229,7 @@ fn types_that_do_not_fit_are_told() {
 #[test]
 fn loops_and_presence_are_checked() {
     check(&[
-        (
-            "subject.id.exists(c, c == 'a')",
-            "`subject.id` is string; expected a list",
-        ),
+        ("subject.id.exists(c, c == 'a')", "`subject.id` is string; expected a list"),
         (
             "subject.groups.exists(subject, subject == 'a')",
             "the loop variable `subject` hides another name; expected a name of its own",
@@ -270,19 +252,13 @@ fn loops_and_presence_are_checked() {
             "the condition cannot be read from `1, true)`; expected a loop variable, such as \
              `exists(label, label == \"public\")`",
         ),
-        (
-            "subject.groups.exists(g)",
-            "`exists` is not a function of conditions; expected NAMES",
-        ),
+        ("subject.groups.exists(g)", "`exists` is not a function of conditions; expected NAMES"),
         (
             "has(subject)",
             "the condition cannot be read from `subject)`; expected a member, such as \
              `has(subject.tenant)`",
         ),
-        (
-            "has('a'.b)",
-            "`\"a\"` has no members; expected a name before `.` or `[`",
-        ),
+        ("has('a'.b)", "`\"a\"` has no members; expected a name before `.` or `[`"),
     ]);
 }
 
@@ -337,10 +313,7 @@ fn what_is_no_condition_is_told_with_its_place() {
         ),
         ("(true", "the condition ends too early; expected `)`"),
         ("1 in [1", "the condition ends too early; expected `]`"),
-        (
-            "true)",
-            "the condition cannot be read from `)`; expected an operator, or the end",
-        ),
+        ("true)", "the condition cannot be read from `)`; expected an operator, or the end"),
         (
             "true\n  true",
             "the condition cannot be read from `true`; expected an operator, or the \
@@ -351,72 +324,39 @@ fn what_is_no_condition_is_told_with_its_place() {
             "the condition cannot be read from `.id == 'a'`; expected a name \
           after `.`",
         ),
-        (
-            "'abc",
-            "the condition cannot be read from `'abc`; expected a closing quote",
-        ),
+        ("'abc", "the condition cannot be read from `'abc`; expected a closing quote"),
         (
             "'\\q' == 'a'",
             "the condition cannot be read from `'\\q' == 'a'`; expected a string \
           with the escapes of CEL",
         ),
-        (
-            "true & false",
-            "the condition cannot be read from `& false`; expected `&&`",
-        ),
-        (
-            "true | false",
-            "the condition cannot be read from `| false`; expected `||`",
-        ),
+        ("true & false", "the condition cannot be read from `& false`; expected `&&`"),
+        ("true | false", "the condition cannot be read from `| false`; expected `||`"),
         ("subject.id = 'a'", "`=` is not an operator; expected `==`"),
-        (
-            "résumé == 1",
-            "the condition cannot be read from `ésumé == 1`; expected NAMES",
-        ),
+        ("résumé == 1", "the condition cannot be read from `ésumé == 1`; expected NAMES"),
         (
             "99999999999999999999 == 1",
             "the condition cannot be read from \
           `99999999999999999999 == …`; expected a number that an int or a double holds",
         ),
-        (
-            "{'a': 1} == args",
-            "`{}` is not supported in conditions; expected NAMES",
-        ),
+        ("{'a': 1} == args", "`{}` is not supported in conditions; expected NAMES"),
         (
             "for == 1",
             "the condition cannot be read from `for == 1`; expected another name: this \
           one is reserved",
         ),
-        (
-            "-subject.level == 1",
-            "arithmetic is not supported in conditions; expected NAMES",
-        ),
-        (
-            "subject.level -1 == 1",
-            "arithmetic is not supported in conditions; expected NAMES",
-        ),
-        (
-            "b'a' == args",
-            "a bytes literal is not supported in conditions; expected NAMES",
-        ),
-        (
-            "args.`a` == 1",
-            "a name in backticks is not supported in conditions; expected NAMES",
-        ),
+        ("-subject.level == 1", "arithmetic is not supported in conditions; expected NAMES"),
+        ("subject.level -1 == 1", "arithmetic is not supported in conditions; expected NAMES"),
+        ("b'a' == args", "a bytes literal is not supported in conditions; expected NAMES"),
+        ("args.`a` == 1", "a name in backticks is not supported in conditions; expected NAMES"),
     ]);
 }
 
 #[test]
 fn a_name_that_is_declared_twice_is_refused() {
     let attribute = |value_type, number| ("size".to_owned(), value_type, number);
-    let attributes = [
-        attribute(ValueType::Int, 1),
-        attribute(ValueType::String, 2),
-    ];
-    let declarations = Declarations {
-        claims: &[],
-        attributes: &attributes,
-    };
+    let attributes = [attribute(ValueType::Int, 1), attribute(ValueType::String, 2)];
+    let declarations = Declarations { claims: &[], attributes: &attributes };
     let errors = compile("resource.size == 1", &declarations).unwrap_err();
     assert_eq!(
         errors[0].to_string(),
@@ -427,10 +367,7 @@ fn a_name_that_is_declared_twice_is_refused() {
 #[test]
 fn a_declared_name_never_takes_the_place_of_a_fixed_one() {
     let claims = [("id".to_owned(), ValueType::Int)];
-    let declarations = Declarations {
-        claims: &claims,
-        attributes: &[],
-    };
+    let declarations = Declarations { claims: &claims, attributes: &[] };
     let condition = compile("subject.id == 'a'", &declarations).unwrap();
     assert_eq!(condition.slots(), [Slot::SubjectId]);
 }

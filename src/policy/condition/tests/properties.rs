@@ -62,21 +62,12 @@ fn turned(syntax: &Syntax) -> Syntax {
         Syntax::And(parts) => Syntax::And(turned_all(parts)),
         Syntax::Or(parts) => Syntax::Or(turned_all(parts)),
         Syntax::Not(inner) => Syntax::Not(Box::new(turned(inner))),
-        Syntax::Compare {
-            operator,
-            left,
-            right,
-        } if operator.is_equality() => Syntax::Compare {
+        Syntax::Compare { operator, left, right } if operator.is_equality() => Syntax::Compare {
             operator: *operator,
             left: Box::new(turned(right)),
             right: Box::new(turned(left)),
         },
-        Syntax::Fold {
-            every,
-            list,
-            variable,
-            test,
-        } => Syntax::Fold {
+        Syntax::Fold { every, list, variable, test } => Syntax::Fold {
             every: *every,
             list: list.clone(),
             variable: variable.clone(),
@@ -93,12 +84,7 @@ fn negated(syntax: &Syntax) -> Syntax {
         Syntax::And(parts) => Syntax::Or(negated_all(parts)),
         Syntax::Or(parts) => Syntax::And(negated_all(parts)),
         Syntax::Not(inner) => (**inner).clone(),
-        Syntax::Fold {
-            every,
-            list,
-            variable,
-            test,
-        } => Syntax::Fold {
+        Syntax::Fold { every, list, variable, test } => Syntax::Fold {
             every: !every,
             list: list.clone(),
             variable: variable.clone(),
@@ -110,16 +96,9 @@ fn negated(syntax: &Syntax) -> Syntax {
 
 fn of_tree(syntax: &Syntax) -> Condition {
     let (claims, attributes) = declared();
-    let declarations = Declarations {
-        claims: &claims,
-        attributes: &attributes,
-    };
+    let declarations = Declarations { claims: &claims, attributes: &attributes };
     let (root, slots) = check::check(syntax, &declarations).unwrap();
-    Condition {
-        source: syntax.to_string().into(),
-        root,
-        slots,
-    }
+    Condition { source: syntax.to_string().into(), root, slots }
 }
 
 proptest! {

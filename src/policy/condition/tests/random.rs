@@ -7,13 +7,8 @@ use crate::policy::condition::syntax::{Comparison, Syntax, TextTest};
 /// Bytes that decide; where they run out, everything takes its simplest form.
 pub(super) struct Choices<'a>(pub(super) &'a [u8]);
 
-const STRING_FACTS: [&str; 5] = [
-    "subject.id",
-    "subject.tenant",
-    "resource.tenant",
-    "resource.owner",
-    "actor.id",
-];
+const STRING_FACTS: [&str; 5] =
+    ["subject.id", "subject.tenant", "resource.tenant", "resource.owner", "actor.id"];
 const NUMBER_FACTS: [&str; 3] = ["subject.level", "resource.amount", "resource.price"];
 const TIME_FACTS: [&str; 2] = ["request.time", "resource.created"];
 const FLAG_FACTS: [&str; 2] = ["subject.admin", "resource.public"];
@@ -54,11 +49,7 @@ impl Choices<'_> {
 
 /// A test of at most this depth, with the loop variables that stand around it.
 pub(super) fn test(choices: &mut Choices<'_>, depth: u32) -> Syntax {
-    Maker {
-        choices,
-        variables: Vec::new(),
-    }
-    .test(depth)
+    Maker { choices, variables: Vec::new() }.test(depth)
 }
 
 struct Maker<'c, 'b> {
@@ -81,11 +72,7 @@ impl Maker<'_, '_> {
                     TextTest::StartsWith,
                 ]);
                 let text = Box::new(self.value(Wanted::String));
-                Syntax::Text {
-                    test,
-                    text,
-                    part: Box::new(self.value(Wanted::String)),
-                }
+                Syntax::Text { test, text, part: Box::new(self.value(Wanted::String)) }
             }
             5 => Syntax::Has(Box::new(match self.choices.pick(2) {
                 0 => self.choices.name(&STRING_FACTS),
@@ -97,11 +84,7 @@ impl Maker<'_, '_> {
             6 => {
                 let operator = self.choices.one(&[Comparison::Equal, Comparison::NotEqual]);
                 let left = Box::new(self.value(Wanted::Dyn));
-                Syntax::Compare {
-                    operator,
-                    left,
-                    right: Box::new(Syntax::Null),
-                }
+                Syntax::Compare { operator, left, right: Box::new(Syntax::Null) }
             }
             7 => Syntax::And(self.several(inner, |part| matches!(part, Syntax::And(_)))),
             8 => Syntax::Or(self.several(inner, |part| matches!(part, Syntax::Or(_)))),
@@ -109,11 +92,7 @@ impl Maker<'_, '_> {
             10 => {
                 let left = Box::new(self.test(inner));
                 let operator = self.choices.one(&[Comparison::Equal, Comparison::NotEqual]);
-                Syntax::Compare {
-                    operator,
-                    left,
-                    right: Box::new(self.test(inner)),
-                }
+                Syntax::Compare { operator, left, right: Box::new(self.test(inner)) }
             }
             _ => self.fold(inner),
         }
@@ -125,11 +104,7 @@ impl Maker<'_, '_> {
         (0..count)
             .map(|_| {
                 let part = self.test(depth);
-                if flattens(&part) {
-                    Syntax::Not(Box::new(part))
-                } else {
-                    part
-                }
+                if flattens(&part) { Syntax::Not(Box::new(part)) } else { part }
             })
             .collect()
     }
@@ -137,15 +112,10 @@ impl Maker<'_, '_> {
     fn compare(&mut self) -> Syntax {
         use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
         let operator =
-            self.choices
-                .one(&[Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual]);
+            self.choices.one(&[Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual]);
         if operator.is_equality() && self.choices.pick(4) == 3 {
             let (left, right) = (self.list(Wanted::String), self.list(Wanted::String));
-            return Syntax::Compare {
-                operator,
-                left: Box::new(left),
-                right: Box::new(right),
-            };
+            return Syntax::Compare { operator, left: Box::new(left), right: Box::new(right) };
         }
         let wanted = self.wanted();
         let left = Box::new(self.value(wanted));
@@ -153,29 +123,20 @@ impl Maker<'_, '_> {
             0 => Wanted::Dyn,
             _ => wanted,
         };
-        Syntax::Compare {
-            operator,
-            left,
-            right: Box::new(self.value(right)),
-        }
+        Syntax::Compare { operator, left, right: Box::new(self.value(right)) }
     }
 
     fn contained(&mut self) -> Syntax {
         let wanted = self.wanted();
         let item = Box::new(self.value(wanted));
-        Syntax::In {
-            item,
-            list: Box::new(self.list(wanted)),
-        }
+        Syntax::In { item, list: Box::new(self.list(wanted)) }
     }
 
     fn fold(&mut self, depth: u32) -> Syntax {
         let wanted = self.wanted();
         let list = Box::new(self.list(wanted));
-        let element = if matches!(
-            *list,
-            Syntax::Name(_) | Syntax::Member(..) | Syntax::Element(..)
-        ) && self.is_dyn(&list)
+        let element = if matches!(*list, Syntax::Name(_) | Syntax::Member(..) | Syntax::Element(..))
+            && self.is_dyn(&list)
         {
             Wanted::Dyn
         } else {
@@ -185,21 +146,13 @@ impl Maker<'_, '_> {
         self.variables.push((variable.clone(), element));
         let test = Box::new(self.test(depth));
         self.variables.pop();
-        Syntax::Fold {
-            every: self.choices.pick(2) == 1,
-            list,
-            variable,
-            test,
-        }
+        Syntax::Fold { every: self.choices.pick(2) == 1, list, variable, test }
     }
 
     fn is_dyn(&self, syntax: &Syntax) -> bool {
         let text = syntax.to_string();
         DYN_FACTS.iter().any(|name| text.starts_with(name))
-            || self
-                .variables
-                .iter()
-                .any(|(name, _)| text.starts_with(name))
+            || self.variables.iter().any(|(name, _)| text.starts_with(name))
     }
 
     fn wanted(&mut self) -> Wanted {
@@ -208,8 +161,7 @@ impl Maker<'_, '_> {
         {
             return *wanted;
         }
-        self.choices
-            .one(&[Wanted::String, Wanted::Number, Wanted::Dyn, Wanted::Time])
+        self.choices.one(&[Wanted::String, Wanted::Number, Wanted::Dyn, Wanted::Time])
     }
 
     fn value(&mut self, wanted: Wanted) -> Syntax {
@@ -230,11 +182,9 @@ impl Maker<'_, '_> {
                 _ => Syntax::Double(self.choices.one(&[0.0, 1.0, 1.5, -1.0])),
             },
             (Wanted::String, 0) => self.choices.name(&STRING_FACTS),
-            (Wanted::String, _) => Syntax::String(
-                self.choices
-                    .one(&["a", "b", "ab", "", "\"\\\n\u{7f}é"])
-                    .to_owned(),
-            ),
+            (Wanted::String, _) => {
+                Syntax::String(self.choices.one(&["a", "b", "ab", "", "\"\\\n\u{7f}é"]).to_owned())
+            }
             (Wanted::Time, 0) => self.choices.name(&TIME_FACTS),
             (Wanted::Time, _) => Syntax::Timestamp(self.choices.one(&INSTANTS).to_owned()),
         }
@@ -316,11 +266,7 @@ pub(super) fn known(choices: &mut Choices<'_>, name: &str) -> Given {
         Value::Int(choices.one(&[0, 1, 2, -1]))
     } else if NUMBER_LIST_FACTS.contains(&name) {
         let count = choices.pick(3);
-        Value::List(
-            (0..count)
-                .map(|_| Value::Int(choices.one(&[0, 1, 2])))
-                .collect(),
-        )
+        Value::List((0..count).map(|_| Value::Int(choices.one(&[0, 1, 2]))).collect())
     } else {
         let count = choices.pick(3);
         let chosen: Vec<&str> = (0..count).map(|_| choices.one(&texts)).collect();

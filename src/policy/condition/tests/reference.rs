@@ -34,19 +34,11 @@ fn test(syntax: &Syntax, world: &World, variables: &Variables) -> Option<bool> {
         Syntax::Or(parts) => any(parts.iter().map(|part| test(part, world, variables))),
         Syntax::Not(inner) => test(inner, world, variables).map(|truth| !truth),
         Syntax::Bool(value) => Some(*value),
-        Syntax::Compare {
-            operator,
-            left,
-            right,
-        } if **right == Syntax::Null => {
+        Syntax::Compare { operator, left, right } if **right == Syntax::Null => {
             let is_null = matches!(value(left)?, Plain::Null);
             Some(is_null == (*operator == Comparison::Equal))
         }
-        Syntax::Compare {
-            operator,
-            left,
-            right,
-        } => {
+        Syntax::Compare { operator, left, right } => {
             let (left, right) = (value(left)?, value(right)?);
             match operator {
                 Comparison::Equal => equal(&left, &right),
@@ -74,12 +66,7 @@ fn test(syntax: &Syntax, world: &World, variables: &Variables) -> Option<bool> {
                 TextTest::StartsWith => text.starts_with(&part),
             })
         }
-        Syntax::Fold {
-            every,
-            list,
-            variable,
-            test: inner,
-        } => {
+        Syntax::Fold { every, list, variable, test: inner } => {
             let Plain::List(elements) = value(list)? else {
                 return None;
             };
@@ -103,11 +90,7 @@ fn any(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     if answers.contains(&Some(true)) {
         return Some(true);
     }
-    if answers.contains(&None) {
-        None
-    } else {
-        Some(false)
-    }
+    if answers.contains(&None) { None } else { Some(false) }
 }
 
 fn all(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
@@ -145,12 +128,9 @@ fn fact(syntax: &Syntax, world: &World) -> Option<Option<Plain>> {
     let (_, slot) = names().iter().find(|(name, _)| *name == text)?;
     Some(match world.0.get(slot) {
         Some(Given::Known(value)) => Some(plain(value)),
-        Some(Given::Strings(strings)) => Some(Plain::List(
-            strings
-                .iter()
-                .map(|text| Some(Plain::Text(text.clone())))
-                .collect(),
-        )),
+        Some(Given::Strings(strings)) => {
+            Some(Plain::List(strings.iter().map(|text| Some(Plain::Text(text.clone()))).collect()))
+        }
         Some(Given::Pending(_)) | None => None,
     })
 }
@@ -167,10 +147,7 @@ fn value(syntax: &Syntax, world: &World, variables: &Variables) -> Option<Plain>
         Syntax::Timestamp(text) => parse_rfc3339(text).map(|time| Plain::Time(time.millis())),
         Syntax::Name(name) => variables[name].clone(),
         Syntax::List(elements) => Some(Plain::List(
-            elements
-                .iter()
-                .map(|element| value(element, world, variables))
-                .collect(),
+            elements.iter().map(|element| value(element, world, variables)).collect(),
         )),
         Syntax::Member(base, name) => match value(base, world, variables)? {
             Plain::Object(members) => members.get(name).cloned(),
@@ -208,10 +185,7 @@ fn plain_json(json: &Json) -> Plain {
             _ => Plain::Vast,
         },
         Json::Object(members) => Plain::Object(
-            members
-                .iter()
-                .map(|(name, value)| (name.to_string(), plain_json(value)))
-                .collect(),
+            members.iter().map(|(name, value)| (name.to_string(), plain_json(value))).collect(),
         ),
         Json::String(text) => Plain::Text(text.to_string()),
     }
@@ -222,10 +196,9 @@ fn equal(left: &Plain, right: &Plain) -> Option<bool> {
         (Plain::Bool(left), Plain::Bool(right)) => Some(left == right),
         (Plain::Null, Plain::Null) => Some(true),
         (Plain::List(left), Plain::List(right)) if left.len() != right.len() => Some(false),
-        (Plain::List(left), Plain::List(right)) => all(left
-            .iter()
-            .zip(right)
-            .map(|(left, right)| equal(left.as_ref()?, right.as_ref()?))),
+        (Plain::List(left), Plain::List(right)) => {
+            all(left.iter().zip(right).map(|(left, right)| equal(left.as_ref()?, right.as_ref()?)))
+        }
         _ => order(left, right).map(Ordering::is_eq),
     }
 }

@@ -1,0 +1,315 @@
+//! The host: what Ambit asks of Envoy, each call with a result and none with a panic.
+
+mod abi;
+pub(crate) mod pairs;
+
+use ambit::enforcement::{Callout, CalloutReply, Reply};
+use ambit::time::Timestamp;
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, StreamType};
+
+/// The largest answer of a callout that is read, in bytes. Key sets and records are far smaller.
+const CALLOUT_BODY_MOST: usize = 1024 * 1024;
+
+/// A call that the host did not carry out, or answered with something that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HostError {
+    /// The host answered a status other than 0.
+    #[error("`{call}` answered status {status}")]
+    Status {
+        /// The name of the import.
+        call: &'static str,
+        /// What it answered.
+        status: u32,
+    },
+    /// The host answered bytes that are not what was asked for.
+    #[error("`{call}` answered {what}")]
+    Unreadable {
+        /// The name of the import.
+        call: &'static str,
+        /// What it answered instead.
+        what: &'static str,
+    },
+    /// The callbacks and the steps do not fit together.
+    #[error("{0}")]
+    OutOfStep(&'static str),
+}
+
+impl HostError {
+    /// The status of a property or function that is not there.
+    const NOT_FOUND: u32 = 1;
+    /// What Envoy answers to a function that its capability restriction leaves out.
+    const INTERNAL_FAILURE: u32 = 10;
+
+    /// Whether the host does not have what was asked for, now or ever.
+    pub(crate) const fn is_absence(&self) -> bool {
+        matches!(self, Self::Status { status: Self::NOT_FOUND | Self::INTERNAL_FAILURE, .. })
+    }
+}
+
+/// Which half of an exchange a call is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Half {
+    Request,
+    Response,
+}
+
+impl Half {
+    const fn stream(self) -> u32 {
+        match self {
+            Self::Request => StreamType::HttpRequest as u32,
+            Self::Response => StreamType::HttpResponse as u32,
+        }
+    }
+
+    /// Lets this half go on from wherever it is held.
+    pub(crate) fn resume(self) -> Result<(), HostError> {
+        abi::continue_stream(self.stream())
+    }
+
+    /// Its headers, as bytes for [`pairs::decode`].
+    pub(crate) fn headers(self) -> Result<Vec<u8>, HostError> {
+        let map = match self {
+            Self::Request => MapType::HttpRequestHeaders,
+            Self::Response => MapType::HttpResponseHeaders,
+        };
+        abi::header_map_pairs(map as u32)
+    }
+
+    /// The first `size` bytes of its body, all of them or an error.
+    pub(crate) fn body(self, size: usize) -> Result<Vec<u8>, HostError> {
+        let buffer = match self {
+            Self::Request => BufferType::HttpRequestBody,
+            Self::Response => BufferType::HttpResponseBody,
+        };
+        buffer_whole(buffer, size)
+    }
+}
+
+fn buffer_whole(buffer: BufferType, size: usize) -> Result<Vec<u8>, HostError> {
+    if size == 0 {
+        return Ok(Vec::new());
+    }
+    let bytes = abi::buffer_bytes(buffer as u32, 0, size)?;
+    match bytes.len() == size {
+        true => Ok(bytes),
+        false => Err(HostError::Unreadable {
+            call: "proxy_get_buffer_bytes",
+            what: "another size than it announced",
+        }),
+    }
+}
+
+/// Reads a header map strictly.
+pub(crate) fn decoded(bytes: &[u8]) -> Result<Vec<ambit::enforcement::Header<'_>>, HostError> {
+    pairs::decode(bytes).ok_or(HostError::Unreadable {
+        call: "proxy_get_header_map_pairs",
+        what: "a map that cannot be read",
+    })
+}
+
+/// Removes every value of a request header.
+pub(crate) fn remove_request_header(name: &str) -> Result<(), HostError> {
+    abi::remove_header_map_value(MapType::HttpRequestHeaders as u32, name.as_bytes())
+}
+
+/// Sets a request header that has at most one value.
+pub(crate) fn replace_request_header(name: &str, value: &str) -> Result<(), HostError> {
+    abi::replace_header_map_value(
+        MapType::HttpRequestHeaders as u32,
+        name.as_bytes(),
+        value.as_bytes(),
+    )
+}
+
+/// Removes request trailers whose names begin with `prefix`, in any case.
+pub(crate) fn remove_request_trailers(prefix: &[u8]) -> Result<(), HostError> {
+    const MAP: u32 = MapType::HttpRequestTrailers as u32;
+    let bytes = abi::header_map_pairs(MAP)?;
+    for (name, _) in decoded(&bytes)? {
+        if name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)) {
+            abi::remove_header_map_value(MAP, name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Answers in the upstream's place. Envoy sends it once this callback has returned.
+pub(crate) fn reply(reply: &Reply) -> Result<(), HostError> {
+    let headers = pairs::encode(&reply.headers);
+    abi::send_local_response(u32::from(reply.status), &reply.details, &headers, &reply.body)
+}
+
+/// Resets the exchange: the last resort where no answer can be given.
+pub(crate) fn close() -> Result<(), HostError> {
+    abi::close_stream(Half::Request.stream())
+}
+
+/// The host's clock.
+pub(crate) fn now() -> Result<Timestamp, HostError> {
+    let millis = abi::current_time_nanoseconds()? / 1_000_000;
+    Ok(Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
+}
+
+/// A property of the request or its connection; `None` where the host has none.
+pub(crate) fn property(path: &[&str]) -> Result<Option<Vec<u8>>, HostError> {
+    match abi::property(path.join("\0").as_bytes()) {
+        Ok(value) => Ok(Some(value)),
+        Err(HostError::Status { status: HostError::NOT_FOUND, .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Keeps a value with the request, where Envoy's access log finds it as `wasm.<name>`.
+pub(crate) fn keep(name: &str, value: &[u8]) -> Result<(), HostError> {
+    abi::set_property(name.as_bytes(), value)
+}
+
+/// Calls a function of the host that the ABI does not know.
+pub(crate) fn call(name: &str, arguments: &[u8]) -> Result<Vec<u8>, HostError> {
+    abi::call_foreign_function(name, arguments)
+}
+
+/// A counter; Envoy exports it as `wasmcustom.<name>`.
+pub(crate) fn define_counter(name: &str) -> Result<u32, HostError> {
+    abi::define_metric(MetricType::Counter as u32, name)
+}
+
+/// Adds one to a counter.
+pub(crate) fn count(counter: u32) -> Result<(), HostError> {
+    abi::increment_metric(counter, 1)
+}
+
+/// The plugin's configuration, `size` bytes of it.
+pub(crate) fn configuration(size: usize) -> Result<Vec<u8>, HostError> {
+    buffer_whole(BufferType::PluginConfiguration, size)
+}
+
+/// How long until the next tick, and between ticks.
+pub(crate) fn tick_every(milliseconds: u32) -> Result<(), HostError> {
+    abi::set_tick_period(milliseconds)
+}
+
+/// Writes a line to Envoy's log.
+pub(crate) fn log(level: LogLevel, message: &str) {
+    // Where even the log is missing, there is nowhere left to say so.
+    let _ = abi::log(level as u32, message);
+}
+
+/// Replaces the panic message, which may quote what a client sent, with the place alone. No input
+/// is known to reach one; a trap that nobody can find would be worse.
+pub(crate) fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        log(LogLevel::Critical, &format!("ambit: internal error at {place}; please report it"));
+    }));
+}
+
+/// Sends a callout; the token names it in `on_http_call_response`.
+///
+/// Through the SDK, because its dispatcher panics at the end of a call that it did not register
+/// itself. It also panics on any status but success, bad argument (an unknown cluster) and
+/// internal failure. Envoy answers no other: the memory it would complain of is this module's
+/// own, and what it would call a bad argument is a bad argument.
+pub(crate) fn dispatch(callout: &Callout) -> Result<u32, HostError> {
+    let headers = vec![
+        (":method", "GET"),
+        (":authority", callout.authority.as_str()),
+        (":path", callout.path.as_str()),
+        ("accept", "application/json"),
+    ];
+    // To Envoy a timeout of 0 is none at all.
+    let timeout = u64::try_from(callout.timeout.millis()).unwrap_or(0).clamp(1, 600_000);
+    let timeout = std::time::Duration::from_millis(timeout);
+    send(&callout.cluster, headers, timeout)
+        .map_err(|status| HostError::Status { call: "proxy_http_call", status })
+}
+
+#[cfg(target_arch = "wasm32")]
+fn send(
+    cluster: &str,
+    headers: Vec<(&str, &str)>,
+    timeout: std::time::Duration,
+) -> Result<u32, u32> {
+    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), timeout)
+        .map_err(|status| status as u32)
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn send(_: &str, _: Vec<(&str, &str)>, _: std::time::Duration) -> Result<u32, u32> {
+    Err(HostError::INTERNAL_FAILURE)
+}
+
+/// The answer to a callout, read inside `on_http_call_response`.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    status: Option<u16>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// Reads it. Its arrival says nothing: Envoy reports an upstream that is down as an answer of
+    /// 503, a timeout as 504, and a reset with no headers at all.
+    pub(crate) fn read(headers: usize, body_size: usize) -> Self {
+        if headers == 0 || body_size > CALLOUT_BODY_MOST {
+            return Self::default();
+        }
+        let read = || {
+            let headers = abi::header_map_pairs(MapType::HttpCallResponseHeaders as u32)?;
+            let status = status(&decoded(&headers)?);
+            Ok(Self { status, body: buffer_whole(BufferType::HttpCallResponseBody, body_size)? })
+        };
+        read().unwrap_or_else(|error: HostError| {
+            log(LogLevel::Error, &format!("ambit: reading an answer: {error}"));
+            Self::default()
+        })
+    }
+
+    /// For the enforcement.
+    pub(crate) fn told(&self) -> CalloutReply<'_> {
+        CalloutReply { status: self.status, body: &self.body }
+    }
+
+    /// Whether it came and says success.
+    pub(crate) const fn is_ok(&self) -> bool {
+        matches!(self.status, Some(200))
+    }
+}
+
+/// The one `:status` of three digits.
+fn status(headers: &[ambit::enforcement::Header<'_>]) -> Option<u16> {
+    let mut all = headers.iter().filter(|(name, _)| *name == b":status");
+    match (all.next(), all.next()) {
+        (Some((_, value @ [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'])), None) => {
+            std::str::from_utf8(value).ok()?.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_status_of_three_digits_counts() {
+        assert_eq!(status(&[(b":status", b"200"), (b"x", b"y")]), Some(200));
+        for bad in [&b"20"[..], b"0200", b"+20", b"2x0", b"", b"099"] {
+            assert_eq!(status(&[(b":status", bad)]), None);
+        }
+        assert_eq!(status(&[(b":status", b"200"), (b":status", b"200")]), None);
+        assert_eq!(status(&[]), None);
+    }
+
+    #[test]
+    fn an_answer_without_headers_or_beyond_the_limit_has_no_status() {
+        assert!(!Answer::read(0, 10).is_ok());
+        assert!(!Answer::read(3, CALLOUT_BODY_MOST + 1).is_ok());
+    }
+
+    #[test]
+    fn outside_webassembly_the_host_can_do_nothing() {
+        assert!(now().is_err());
+        assert!(Half::Request.headers().is_err());
+        assert!(call("verify_signature", b"").is_err_and(|error| !error.is_absence()));
+    }
+}

@@ -1,0 +1,169 @@
+//! The plugin's root: loads the policy, fetches keys, starts a filter for each request.
+
+use crate::counters::{self, Counters};
+use crate::filter::Filter;
+use crate::host::{self, Answer};
+use crate::ids::Mint;
+use crate::signatures::Signatures;
+use ambit::enforcement::{CalloutReply, Engine};
+use ambit::policy::error::PolicyErrors;
+use proxy_wasm::traits::{Context as HostContext, HttpContext, RootContext};
+use proxy_wasm::types::{ContextType, LogLevel};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Milliseconds from a new policy to the first tick, so that keys are there before they are
+/// needed.
+const FIRST_TICK: u32 = 1;
+
+/// What the filters of one worker share while one policy is in force.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) engine: Rc<Engine>,
+    pub(crate) mint: Mint,
+    pub(crate) signatures: Signatures,
+    pub(crate) counters: Counters,
+}
+
+/// One plugin on one worker. Requests under way keep the policy they began with.
+#[derive(Debug, Default)]
+pub(crate) struct Plugin {
+    worker: Option<Rc<Worker>>,
+    /// Key fetches under way: the host's token, the engine's number.
+    fetches: BTreeMap<u32, u32>,
+}
+
+impl Plugin {
+    /// Puts a policy in force, or says everything that is wrong with it.
+    fn load(configuration: &[u8]) -> Result<Worker, Vec<String>> {
+        let environment = |name: &str| std::env::var(name).ok();
+        let engine = Engine::load(configuration, &environment).map_err(|errors| lines(&errors))?;
+        let failed = |what: &str, error: &dyn std::fmt::Display| vec![format!("{what}: {error}")];
+        Ok(Worker {
+            engine: Rc::new(engine),
+            mint: Mint::new().map_err(|error| failed("the host has no randomness", &error))?,
+            signatures: Signatures::default(),
+            counters: Counters::define().map_err(|error| failed("the host's counters", &error))?,
+        })
+    }
+
+    fn take(&mut self, worker: Worker) {
+        let policy = worker.engine.policy();
+        let version = env!("CARGO_PKG_VERSION");
+        let (name, hash) = (policy.name(), policy.hash());
+        host::log(LogLevel::Info, &format!("ambit {version}: policy `{name}` {hash} in force"));
+        for warning in worker.engine.warnings() {
+            log_lines(LogLevel::Warn, &warning.to_string());
+        }
+        if worker.engine.tick_every().is_some() {
+            tick_every(FIRST_TICK);
+        }
+        // Answers to the fetches of the policy before must not reach this one.
+        self.fetches.clear();
+        self.worker = Some(Rc::new(worker));
+    }
+}
+
+impl HostContext for Plugin {
+    fn on_http_call_response(
+        &mut self,
+        token: u32,
+        headers: usize,
+        body_size: usize,
+        _trailers: usize,
+    ) {
+        let (Some(number), Some(worker)) = (self.fetches.remove(&token), &self.worker) else {
+            return;
+        };
+        let answer = Answer::read(headers, body_size);
+        let level = match answer.is_ok() {
+            true => LogLevel::Info,
+            false => LogLevel::Warn,
+        };
+        tell(worker, number, answer.told(), level);
+    }
+}
+
+impl RootContext for Plugin {
+    fn on_configure(&mut self, size: usize) -> bool {
+        let loaded = host::configuration(size)
+            .map_err(|error| vec![format!("reading the policy: {error}")])
+            .and_then(|bytes| Self::load(&bytes));
+        match loaded {
+            Ok(worker) => self.take(worker),
+            Err(problems) => {
+                for problem in &problems {
+                    log_lines(LogLevel::Critical, problem);
+                }
+                if let Err(error) = counters::count_refused_policy() {
+                    host::log(LogLevel::Error, &format!("ambit: counting: {error}"));
+                }
+                // Envoy refuses the update and keeps what it has.
+                return false;
+            }
+        }
+        true
+    }
+
+    fn on_tick(&mut self) {
+        let Some(worker) = self.worker.clone() else {
+            return;
+        };
+        if let Some(every) = worker.engine.tick_every() {
+            tick_every(u32::try_from(every.millis()).unwrap_or(u32::MAX).max(FIRST_TICK));
+        }
+        let now = match host::now() {
+            Ok(now) => now,
+            Err(error) => return host::log(LogLevel::Error, &format!("ambit: {error}")),
+        };
+        for callout in worker.engine.on_tick(now) {
+            match host::dispatch(&callout) {
+                Ok(token) => {
+                    self.fetches.insert(token, callout.number);
+                }
+                Err(error) => {
+                    let cluster = &callout.cluster;
+                    host::log(LogLevel::Error, &format!("ambit: cluster `{cluster}`: {error}"));
+                    let lost = CalloutReply { status: None, body: &[] };
+                    tell(&worker, callout.number, lost, LogLevel::Warn);
+                }
+            }
+        }
+    }
+
+    fn create_http_context(&self, _context: u32) -> Option<Box<dyn HttpContext>> {
+        // Never `None`, on which the dispatcher would panic.
+        Some(Box::new(Filter::new(self.worker.clone())))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+/// Tells the engine how a fetch of keys ended.
+fn tell(worker: &Worker, number: u32, reply: CalloutReply<'_>, level: LogLevel) {
+    let line = match host::now() {
+        Ok(now) => worker.engine.on_keys_reply(now, number, reply),
+        Err(error) => error.to_string(),
+    };
+    if !line.is_empty() {
+        log_lines(level, &line);
+    }
+}
+
+fn tick_every(milliseconds: u32) {
+    if let Err(error) = host::tick_every(milliseconds) {
+        host::log(LogLevel::Error, &format!("ambit: no keys will be fetched: {error}"));
+    }
+}
+
+fn lines(errors: &PolicyErrors) -> Vec<String> {
+    errors.0.iter().map(ToString::to_string).collect()
+}
+
+fn log_lines(level: LogLevel, text: &str) {
+    for line in text.lines() {
+        host::log(level, &format!("ambit: {line}"));
+    }
+}

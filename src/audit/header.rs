@@ -1,0 +1,161 @@
+//! The `ambit` header to the upstream: a structured-field dictionary (RFC 9651 §3.2).
+
+use std::fmt::Write as _;
+
+/// What the upstream is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// The record's id.
+    pub record: &'a str,
+    /// The subject's id; its realm is in the record.
+    pub subject: Option<(&'a str, &'a str)>,
+    /// The actors, outermost first.
+    pub actors: &'a [&'a str],
+    /// Action class.
+    pub action: &'a str,
+    /// Resource type.
+    pub resource: &'a str,
+    /// The record's id within the type; empty without one.
+    pub resource_id: &'a str,
+    /// Policy name and hash.
+    pub policy: (&'a str, &'a str),
+    /// Where a person's yes is still needed: approval id, digest, and the signed approval request.
+    pub approval: Option<(&'a str, &'a str, &'a str)>,
+}
+
+/// Writes the header's value. Text of any bytes comes out as one value and cannot end it early.
+#[must_use]
+pub fn write(told: &Told<'_>) -> String {
+    let mut out = String::with_capacity(160);
+    member(&mut out, "id", told.record);
+    if let Some((_, id)) = told.subject {
+        member(&mut out, "sub", id);
+    }
+    if !told.actors.is_empty() {
+        out.push_str(", act=(");
+        for (at, actor) in told.actors.iter().enumerate() {
+            if at > 0 {
+                out.push(' ');
+            }
+            text(&mut out, actor);
+        }
+        out.push(')');
+    }
+    if !told.action.is_empty() {
+        member(&mut out, "action", told.action);
+    }
+    if !told.resource.is_empty() {
+        out.push_str(", res=");
+        text(&mut out, told.resource);
+        if !told.resource_id.is_empty() {
+            out.push_str(";id=");
+            text(&mut out, told.resource_id);
+        }
+    }
+    out.push_str(", policy=");
+    text(&mut out, &format!("{}@{}", told.policy.0, told.policy.1));
+    if let Some((id, digest, request)) = told.approval {
+        out.push_str(", approval=required;id=");
+        text(&mut out, id);
+        out.push_str(";digest=");
+        text(&mut out, digest);
+        out.push_str(";request=");
+        text(&mut out, request);
+    }
+    out
+}
+
+fn member(out: &mut String, name: &str, value: &str) {
+    if !out.is_empty() {
+        out.push_str(", ");
+    }
+    out.push_str(name);
+    out.push('=');
+    text(out, value);
+}
+
+/// A String where the text is printable ASCII (RFC 9651 §3.3.3), else a Display String (§3.3.8).
+fn text(out: &mut String, value: &str) {
+    if value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        out.push('"');
+        for c in value.chars() {
+            if matches!(c, '"' | '\\') {
+                out.push('\\');
+            }
+            out.push(c);
+        }
+        out.push('"');
+        return;
+    }
+    out.push_str("%\"");
+    for byte in value.bytes() {
+        match byte {
+            b'%' | b'"' | 0..=0x1f | 0x7f.. => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "%{byte:02x}");
+            }
+            plain => out.push(char::from(plain)),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use sfv::{BareItem, Dictionary, ListEntry, Parser};
+
+    fn told<'a>(subject: &'a str, actors: &'a [&'a str], id: &'a str) -> Told<'a> {
+        Told {
+            record: "r1",
+            subject: Some(("realm", subject)),
+            actors,
+            action: "read",
+            resource: "document",
+            resource_id: id,
+            policy: ("demo", "hash"),
+            approval: None,
+        }
+    }
+
+    #[test]
+    fn an_upstream_reads_who_asks_for_what() {
+        assert_eq!(
+            write(&told("alice", &["bot"], "7")),
+            "id=\"r1\", sub=\"alice\", act=(\"bot\"), action=\"read\", res=\"document\";id=\"7\", \
+             policy=\"demo@hash\""
+        );
+    }
+
+    fn plain(item: &BareItem) -> String {
+        match item {
+            BareItem::String(text) => text.as_str().to_owned(),
+            BareItem::DisplayString(text) => text.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_ids_hold_comes_back_and_adds_nothing(subject in ".{0,24}", actor in ".{0,12}", id in ".{0,24}") {
+            let value = write(&told(&subject, &[&actor], &id));
+            prop_assert!(value.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{}", value);
+            let parsed: Dictionary = Parser::new(&value).parse().unwrap();
+            prop_assert_eq!(parsed.len(), 6);
+            let item = |name: &str| match parsed.get(name).unwrap() {
+                ListEntry::Item(item) => item.clone(),
+                ListEntry::InnerList(_) => panic!("a list"),
+            };
+            prop_assert_eq!(plain(&item("sub").bare_item), subject);
+            if !id.is_empty() {
+                let res = item("res");
+                prop_assert_eq!(plain(res.params.get("id").unwrap()), id);
+            }
+            match parsed.get("act").unwrap() {
+                ListEntry::InnerList(list) => prop_assert_eq!(plain(&list.items[0].bare_item), actor),
+                ListEntry::Item(_) => panic!("an item"),
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Tokens verified before, by their whole text.
+
+use crate::identity::VerifiedToken;
+use std::rc::Rc;
+
+/// Two places for each of these many slots.
+const SLOTS: usize = 1024;
+
+/// A bounded memory of verified tokens.
+///
+/// A hit needs the same token, byte for byte, and the same generation of its issuer's keys. What
+/// is kept is only what the token's bytes determine; times, audience, sender and actor are
+/// evaluated on every request. Only tokens with a valid signature get in, so nobody can push
+/// others out without an issuer's help.
+#[derive(Debug, Default)]
+pub(super) struct TokenCache {
+    slots: Vec<[Option<Entry>; 2]>,
+    hits: u64,
+    misses: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    token: Box<str>,
+    generation: u64,
+    verified: Rc<VerifiedToken>,
+}
+
+impl TokenCache {
+    /// The verified form of `token`; `generation` says which keys an issuer has now.
+    pub(super) fn find(
+        &mut self,
+        token: &str,
+        generation: impl Fn(u32) -> Option<u64>,
+    ) -> Option<Rc<VerifiedToken>> {
+        let found = self.slots.get(slot(token)).and_then(|pair| {
+            pair.iter().flatten().find(|entry| {
+                *entry.token == *token
+                    && generation(entry.verified.issuer) == Some(entry.generation)
+            })
+        });
+        match found {
+            Some(entry) => {
+                self.hits = self.hits.saturating_add(1);
+                Some(Rc::clone(&entry.verified))
+            }
+            None => {
+                self.misses = self.misses.saturating_add(1);
+                None
+            }
+        }
+    }
+
+    /// Keeps a token whose signature was found valid under the keys of `generation`.
+    pub(super) fn keep(&mut self, token: &str, generation: u64, verified: Rc<VerifiedToken>) {
+        if self.slots.is_empty() {
+            self.slots.resize_with(SLOTS, Default::default);
+        }
+        if let Some([first, second]) = self.slots.get_mut(slot(token)) {
+            let entry = Entry { token: token.into(), generation, verified };
+            *second = first.replace(entry);
+        }
+    }
+
+    /// Hits and misses so far.
+    pub(super) const fn counts(&self) -> (u64, u64) {
+        (self.hits, self.misses)
+    }
+}
+
+/// FNV-1a over the end of the token: its signature, which differs from token to token.
+fn slot(token: &str) -> usize {
+    let tail = token.as_bytes().rchunks(32).next().unwrap_or_default();
+    let hash = tail.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    usize::try_from(hash % SLOTS as u64).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hit_needs_the_same_bytes_and_the_same_keys() {
+        let mut cache = TokenCache::default();
+        assert!(cache.find("a.b.c", |_| Some(1)).is_none());
+        cache.keep("a.b.c", 1, Rc::new(VerifiedToken::default()));
+        assert!(cache.find("a.b.c", |_| Some(1)).is_some());
+        assert!(cache.find("a.b.c", |_| Some(2)).is_none());
+        assert!(cache.find("a.b.c", |_| None).is_none());
+        assert!(cache.find("A.b.c", |_| Some(1)).is_none());
+        assert_eq!(cache.counts(), (1, 4));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut cache = TokenCache::default();
+        for number in 0..10_000 {
+            cache.keep(&format!("a.b.{number}"), 1, Rc::new(VerifiedToken::default()));
+        }
+        let kept = cache.slots.iter().flatten().flatten().count();
+        assert!(kept <= SLOTS * 2);
+    }
+}

@@ -1,0 +1,117 @@
+//! What the upstream gets: the bytes that were decided on, and nothing a client forged.
+
+use super::{Edits, Enforcement, Reply, open, reply, written};
+use crate::audit::header;
+use crate::decision::{Decision, Obligation, Reason, ReasonKind};
+use crate::policy::document::Credentials;
+
+/// The header in which Ambit tells the upstream who is asking for what.
+const AMBIT: &str = "ambit";
+
+/// The caller's credentials: they end at the gateway unless the resource keeps them.
+const CREDENTIALS: [&str; 4] = ["authorization", "dpop", "cookie", "proxy-authorization"];
+
+/// Consumed by Ambit, whoever may come after it.
+const CONSUMED: [&str; 2] = ["ambit-approval", "ambit-grant"];
+
+/// What may accompany a request that a person approves, beside what its digest binds: nothing
+/// that changes what the request does.
+const BESIDE_APPROVAL: [&str; 14] = [
+    "accept",
+    "authorization",
+    "content-length",
+    "content-type",
+    "dpop",
+    "if-match",
+    "if-none-match",
+    "if-unmodified-since",
+    "transfer-encoding",
+    "traceparent",
+    "tracestate",
+    "x-request-id",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+];
+
+impl Enforcement {
+    /// The edits of an allowed request.
+    pub(super) fn edits(&self, decision: &Decision) -> Edits {
+        let policy = &self.engine.policy;
+        let resource =
+            self.mapped.as_ref().and_then(|mapped| policy.resources.get(mapped.resource as usize));
+        let mut edits = self.shadow_edits();
+        let keep = resource.is_some_and(|resource| resource.credentials == Credentials::Keep);
+        if !keep {
+            edits.remove.extend(CREDENTIALS.iter().map(|name| (*name).to_owned()));
+        }
+        if decision.approval.is_some() {
+            let bound = resource.map_or(&[][..], |resource| &resource.headers);
+            let passes = |name: &str| {
+                name.starts_with(':')
+                    || BESIDE_APPROVAL.contains(&name)
+                    || bound.iter().any(|listed| listed == name)
+            };
+            let others = self.asked.names.iter().filter(|name| !passes(name));
+            edits.remove.extend(others.cloned());
+        }
+        if self.asked.path_changed {
+            edits.set.push((":path".to_owned(), self.asked.target()));
+        }
+        edits.set.push((AMBIT.to_owned(), self.told(decision)));
+        edits.remove.sort_unstable();
+        edits.remove.dedup();
+        edits
+    }
+
+    /// What is removed in every mode: names that only Ambit may set, and ways to ask for another
+    /// method or path than was decided on.
+    pub(super) fn shadow_edits(&self) -> Edits {
+        let mut remove = self.asked.forged.clone();
+        remove.extend(CONSUMED.iter().map(|name| (*name).to_owned()));
+        Edits { remove, set: Vec::new(), drop_ambit_trailers: true }
+    }
+
+    /// The `ambit` header.
+    fn told(&self, decision: &Decision) -> String {
+        let policy = &self.engine.policy;
+        let tagged = decision.obligations.contains(&Obligation::Tag);
+        self.with_who(|who| {
+            let mapped = self.mapped.as_ref();
+            let resource = mapped.and_then(|mapped| policy.resources.get(mapped.resource as usize));
+            header::write(&header::Told {
+                record: &self.ids.record,
+                subject: who.map(|who| (who.subject_realm(), who.subject_id())),
+                actors: &who
+                    .map_or_else(Vec::new, |who| who.chain.iter().map(|(_, id)| *id).collect()),
+                action: mapped.map_or("", |mapped| mapped.action.name()),
+                resource: resource.map_or("", |resource| resource.id.as_str()),
+                resource_id: mapped.map_or("", |mapped| mapped.id.as_str()),
+                policy: (&policy.name, &policy.hash),
+                approval: self.approval.as_ref().filter(|_| tagged).map(written::Approval::tag),
+            })
+        })
+    }
+
+    /// The answer to a denied request.
+    pub(super) fn refusal(&self, decision: &Decision) -> Reply {
+        let policy = &self.engine.policy;
+        let resource =
+            self.mapped.as_ref().and_then(|mapped| policy.resources.get(mapped.resource as usize));
+        let challenged = decision.reason.kind() == ReasonKind::Unauthenticated
+            || decision.reason == Reason::InsufficientScope;
+        let metadata = resource.filter(|_| challenged).and_then(open::metadata_url);
+        let origin = self.asked.origin.as_deref().filter(|origin| {
+            resource.is_some_and(|resource| resource.cors_origins.iter().any(|one| one == origin))
+        });
+        let asks = decision.reason == Reason::ApprovalRequired;
+        reply::refusal(
+            decision,
+            reply::Told {
+                record: &self.ids.record,
+                metadata: metadata.as_deref(),
+                approval: self.approval.as_ref().filter(|_| asks).map(written::Approval::told),
+                origin,
+            },
+        )
+    }
+}

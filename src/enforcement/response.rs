@@ -1,0 +1,104 @@
+//! Reads whose record only the answer shows: sent, held, looked at, and released or refused.
+
+use super::{Edits, Enforcement, Header, HeldPermit, Phase, Step, lookup};
+use crate::decision::{Decision, Reason};
+use crate::policy::value::Source;
+use crate::request::AttributeState;
+use crate::request::json::{self, Json};
+use crate::time::Timestamp;
+
+/// What would make an answer partial, conditional or encoded, and so not the record itself.
+const REMOVED: [&str; 8] = [
+    "accept-encoding",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "range",
+    "te",
+];
+
+impl Enforcement {
+    pub(super) fn forward_held(&mut self, decision: Decision) -> Step {
+        let Some(permit) = HeldPermit::mint(&decision) else {
+            return self.refuse(Reason::HostFailure);
+        };
+        let Edits { mut remove, set, drop_ambit_trailers } = self.edits(&decision);
+        remove.extend(REMOVED.iter().map(|name| (*name).to_owned()));
+        self.phase = Phase::Held;
+        self.passed = true;
+        self.decision = Some(decision);
+        Step::ForwardHeld(permit, Edits { remove, set, drop_ambit_trailers })
+    }
+
+    /// Nothing of the answer has been released yet. Anything but a whole, plain JSON body in a 2xx
+    /// is answered as the deny is, so that its shape tells nothing of the record.
+    pub(super) fn response_headers(&mut self, headers: &[Header<'_>], end: bool) -> Step {
+        let all = |name: &str| {
+            let wanted = name.as_bytes().to_vec();
+            headers
+                .iter()
+                .filter(move |(key, _)| key.eq_ignore_ascii_case(&wanted))
+                .map(|(_, v)| *v)
+        };
+        let mut status = all(":status");
+        let ok = matches!((status.next(), status.next()), (Some([b'2', _, _]), None))
+            && !all(":status").any(|value| value == b"206");
+        let plain = all("content-encoding").all(|value| value.eq_ignore_ascii_case(b"identity"));
+        let mut types = all("content-type");
+        let json = match (types.next(), types.next()) {
+            (Some(value), None) => is_json(value),
+            _ => false,
+        };
+        if !(ok && plain && json) || end {
+            return self.not_the_record();
+        }
+        self.phase = Phase::HoldingResponse;
+        Step::HoldResponse
+    }
+
+    pub(super) fn response_body(&mut self, now: Timestamp, bytes: &[u8], end: bool) -> Step {
+        if bytes.len() as u64 > self.engine.policy.limits.response_body {
+            return self.not_the_record();
+        }
+        if !end {
+            return Step::Wait;
+        }
+        match json::parse(bytes, lookup::ANSWER) {
+            Ok(body) => {
+                self.tell_from(Some(&body));
+                let decision = self.decide(now);
+                self.conclude(decision)
+            }
+            Err(_) => self.not_the_record(),
+        }
+    }
+
+    fn not_the_record(&mut self) -> Step {
+        self.tell_from(None);
+        self.refuse(Reason::NotAllowed)
+    }
+
+    fn tell_from(&mut self, body: Option<&Json>) {
+        let mapped = self.mapped.as_ref();
+        let resource =
+            mapped.and_then(|mapped| self.engine.policy.resources.get(mapped.resource as usize));
+        match resource {
+            Some(resource) => lookup::from_response(resource, body, &mut self.attributes),
+            None => self
+                .attributes
+                .iter_mut()
+                .filter(|state| **state == AttributeState::Pending(Source::Response))
+                .for_each(|state| *state = AttributeState::Unknown),
+        }
+    }
+}
+
+/// `application/json` or `…+json`, parameters aside (RFC 6839 §3.1).
+fn is_json(value: &[u8]) -> bool {
+    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
+    let essence = essence.trim_ascii().to_ascii_lowercase();
+    essence == b"application/json"
+        || (essence.starts_with(b"application/") && essence.ends_with(b"+json"))
+}

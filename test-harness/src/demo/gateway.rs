@@ -1,0 +1,273 @@
+//! A real Envoy with Ambit in it, as a child of this process.
+
+use super::ports;
+use ambit::policy::Policy;
+use ambit::policy::read::read_yaml;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// How long Envoy may take to compile the module and open its ports.
+const START_TRIES: u32 = 300;
+
+/// A running Envoy. It ends when this value does.
+#[derive(Debug)]
+pub struct Gateway {
+    child: Child,
+    /// The file that each decision's record is appended to, one a line.
+    pub records: PathBuf,
+}
+
+/// What an Envoy is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The port agents talk to.
+    pub listen: u16,
+    /// Envoy's administration.
+    pub admin: u16,
+    /// The compiled policy, as the module is given it.
+    pub policy: String,
+    /// Cluster names with the ports they stand for, all on 127.0.0.1; `upstream` gets the requests.
+    pub clusters: Vec<(String, u16)>,
+    /// The module.
+    pub module: PathBuf,
+    /// Worker threads.
+    pub workers: u32,
+}
+
+impl Gateway {
+    /// Loads the policy, writes Envoy's configuration, starts it, and waits until it decides.
+    ///
+    /// # Errors
+    /// The policy does not load, the module or Envoy is missing, or Envoy ends early.
+    pub async fn start(root: &Path, policy: &str) -> io::Result<Self> {
+        let compiled = compiled(root, policy)?;
+        let settings = Settings {
+            listen: ports::GATEWAY,
+            admin: ports::ADMIN,
+            policy: compiled,
+            clusters: vec![
+                ("upstream".to_owned(), ports::UPSTREAM),
+                ("docs-index".to_owned(), ports::UPSTREAM),
+                ("issuer".to_owned(), ports::ISSUER),
+            ],
+            module: root.join("dist/ambit.wasm"),
+            workers: 2,
+        };
+        let folder = root.join(".run");
+        Self::start_with(root, &folder, &settings).await
+    }
+
+    /// As [`Gateway::start`], with everything said.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_with(root: &Path, folder: &Path, settings: &Settings) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let records = folder.join("records.log");
+        std::fs::write(&records, "")?;
+        let configuration = folder.join("envoy.json");
+        let text = serde_json::to_string_pretty(&configuration_of(settings, &records))?;
+        std::fs::write(&configuration, text)?;
+        if !settings.module.is_file() {
+            return Err(io::Error::other(format!(
+                "{} is not there: run `make module`",
+                settings.module.display()
+            )));
+        }
+        let envoy = envoy(root)?;
+        let log = std::fs::File::create(folder.join("envoy.log"))?;
+        let key = URL_SAFE_NO_PAD.encode(super::issuer::seed()?);
+        let child = Command::new(envoy)
+            .arg("-c")
+            .arg(&configuration)
+            .args(["--use-dynamic-base-id", "--log-level", "info", "--concurrency"])
+            .arg(settings.workers.to_string())
+            .env("AMBIT_SIGNING_KEY", key)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // A Ctrl-C at the terminal is this process's to handle; it ends Envoy itself.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut gateway = Self { child, records };
+        gateway.wait_until_it_decides(settings.listen, folder).await?;
+        Ok(gateway)
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Ends Envoy and waits for its end.
+    pub async fn stop(mut self) {
+        // It may have ended by itself; either way it is gone afterwards.
+        let _ = self.child.kill().await;
+    }
+
+    /// A request without a token must be refused by Ambit, and not by an Envoy without it; and the
+    /// issuer's keys must have been fetched.
+    async fn wait_until_it_decides(&mut self, port: u16, folder: &Path) -> io::Result<()> {
+        let unknown = "Bearer e30.e30.e30".to_owned();
+        for _ in 0..START_TRIES {
+            if let Some(status) = self.child.try_wait()? {
+                return Err(io::Error::other(format!(
+                    "Envoy ended ({status}); the end of {}:\n{}",
+                    folder.join("envoy.log").display(),
+                    tail(&folder.join("envoy.log"))
+                )));
+            }
+            let headers = [("authorization".to_owned(), unknown.clone())];
+            let asked = super::web::send(port, "GET", "/ready", &headers, "");
+            if let Ok(Ok(answer)) = tokio::time::timeout(Duration::from_secs(2), asked).await
+                && answer.status() == 401
+                && answer.body().windows(7).any(|part| part == b"urn:amb")
+            {
+                std::fs::write(&self.records, "")?;
+                // The first fetch of keys begins with the first tick.
+                tokio::time::sleep(Duration::from_millis(1500)).await;
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Err(io::Error::other("Envoy did not become ready within 30 seconds"))
+    }
+}
+
+/// The policy as a gateway is given it, checked first; all errors at once.
+///
+/// # Errors
+/// The file cannot be read, or the policy does not load.
+pub fn compiled(root: &Path, policy: &str) -> io::Result<String> {
+    let text = std::fs::read_to_string(root.join(policy))?;
+    Policy::load_yaml(policy, &text).map_err(|errors| io::Error::other(errors.to_string()))?;
+    let source = read_yaml(policy, &text).map_err(|errors| io::Error::other(errors.to_string()))?;
+    Ok(source.to_compiled_json())
+}
+
+/// Where Envoy is: `AMBIT_ENVOY`, or where `make envoy` puts it.
+///
+/// # Errors
+/// It is not there.
+pub fn envoy(root: &Path) -> io::Result<PathBuf> {
+    let path = std::env::var_os("AMBIT_ENVOY")
+        .map_or_else(|| root.join(".run/envoy-1.40.0/envoy/_bin/envoy"), PathBuf::from);
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(io::Error::other(format!("no Envoy at {}: run `make envoy`", path.display()))),
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines.iter().rev().take(15).rev().copied().collect::<Vec<_>>().join("\n")
+}
+
+/// Envoy's configuration. What each setting is for stands in envoy/README.md.
+#[must_use]
+pub fn configuration_of(settings: &Settings, records: &Path) -> Value {
+    let clusters: Vec<Value> = settings
+        .clusters
+        .iter()
+        .map(|(name, port)| {
+            json!({
+                "name": name,
+                "connect_timeout": "1s",
+                "type": "STATIC",
+                "load_assignment": {
+                    "cluster_name": name,
+                    "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(*port) } }] }],
+                },
+            })
+        })
+        .collect();
+    json!({
+        "admin": { "address": address(settings.admin) },
+        "static_resources": { "listeners": [listener(settings, records)], "clusters": clusters },
+    })
+}
+
+fn address(port: u16) -> Value {
+    json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } })
+}
+
+fn listener(settings: &Settings, records: &Path) -> Value {
+    let record = json!({
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": records,
+            "log_format": {
+                "text_format_source": {
+                    "inline_string": "%FILTER_STATE(wasm.ambit_record:PLAIN)%\n"
+                }
+            },
+        },
+    });
+    let ambit = json!({
+        "name": "ambit",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": "ambit",
+                "root_id": "ambit",
+                "failure_policy": "FAIL_CLOSED",
+                "allow_on_headers_stop_iteration": true,
+                "vm_config": {
+                    "vm_id": "ambit",
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": { "local": { "filename": settings.module } },
+                    "environment_variables": { "host_env_keys": ["AMBIT_SIGNING_KEY"] },
+                },
+                "configuration": {
+                    "@type": "type.googleapis.com/google.protobuf.StringValue",
+                    "value": settings.policy,
+                },
+            },
+        },
+    });
+    let router = json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+        },
+    });
+    let manager = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.\
+                  http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "agents",
+        "use_remote_address": true,
+        "normalize_path": false,
+        "merge_slashes": false,
+        "http2_protocol_options": { "max_concurrent_streams": 100 },
+        "access_log": [record],
+        "route_config": {
+            "virtual_hosts": [{
+                "name": "upstream",
+                "domains": ["*"],
+                "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }],
+            }],
+        },
+        "http_filters": [ambit, router],
+    });
+    json!({
+        "name": "agents",
+        "address": address(settings.listen),
+        "per_connection_buffer_limit_bytes": 1_048_576,
+        "filter_chains": [{
+            "filters": [{
+                "name": "envoy.filters.network.http_connection_manager",
+                "typed_config": manager,
+            }],
+        }],
+    })
+}
