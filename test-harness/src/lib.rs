@@ -2,3 +2,5 @@
 //! alike, and the demo that `make run` and `make demo` start.
 
 pub mod demo;
+pub mod proxy_host;
+pub mod scenario;
