@@ -48,7 +48,10 @@ fn all_engines_do_what_each_scenario_expects_and_do_it_alike() {
             for (engine, observed) in &seen {
                 match observed {
                     Ok(observed) => wrong.extend(
-                        observed.broken(&ask.expect).iter().map(|w| format!("{what}: {engine}: {w}")),
+                        observed
+                            .broken(&ask.expect)
+                            .iter()
+                            .map(|w| format!("{what}: {engine}: {w}")),
                     ),
                     Err(error) => wrong.push(format!("{what}: {engine}: {error}")),
                 }
@@ -56,7 +59,10 @@ fn all_engines_do_what_each_scenario_expects_and_do_it_alike() {
             let (first, rest) = seen.split_first().unwrap();
             for (engine, observed) in rest {
                 if observed != &first.1 {
-                    wrong.push(format!("{what}: {engine} differs:\n  {observed:?}\n  {:?}", first.1));
+                    wrong.push(format!(
+                        "{what}: {engine} differs:\n  {observed:?}\n  {:?}",
+                        first.1
+                    ));
                 }
             }
             asked += 1;

@@ -137,7 +137,8 @@ impl Builder {
         let shared = SharedData::new(self.dialect);
         let mut workers = Vec::with_capacity(self.workers);
         for number in 0..self.workers {
-            let mut state = HostState::new(shared.clone(), Arc::clone(&self.clusters), self.memory_limit);
+            let mut state =
+                HostState::new(shared.clone(), Arc::clone(&self.clusters), self.memory_limit);
             state.environment.clone_from(&self.environment);
             state.now = self.now;
             state.random = state.random.wrapping_add(number as u64);
@@ -211,9 +212,13 @@ impl Gateway {
         let upstream = Arc::clone(&self.upstream);
         let (limit, holds) = (self.buffer_limit, self.holds_headers);
         match self.workers.get_mut(worker) {
-            Some(worker) if !worker.dead => Flow { worker, limit, holds, context: 0 }.run(request, &upstream),
+            Some(worker) if !worker.dead => {
+                Flow { worker, limit, holds, context: 0 }.run(request, &upstream)
+            }
             // FAIL_CLOSED: a worker whose module trapped answers for good.
-            _ => Exchange { client: Some(Response::new(503)), trapped: true, ..Exchange::default() },
+            _ => {
+                Exchange { client: Some(Response::new(503)), trapped: true, ..Exchange::default() }
+            }
         }
     }
 

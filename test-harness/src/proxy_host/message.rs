@@ -49,7 +49,8 @@ impl Request {
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let value = value.as_ref().to_vec();
-        let place = self.headers.iter_mut().find(|(known, _)| known.starts_with(':') && known == name);
+        let place =
+            self.headers.iter_mut().find(|(known, _)| known.starts_with(':') && known == name);
         match place {
             Some(pair) => pair.1 = value,
             None => self.headers.push((name.to_owned(), value)),
@@ -73,9 +74,7 @@ impl Request {
     /// Ending in trailers, so that no piece of the body says that it is the last.
     #[must_use]
     pub fn trailer(mut self, name: &str, value: &str) -> Self {
-        self.trailers
-            .get_or_insert_default()
-            .push((name.to_owned(), value.as_bytes().to_vec()));
+        self.trailers.get_or_insert_default().push((name.to_owned(), value.as_bytes().to_vec()));
         self
     }
 }

@@ -47,9 +47,15 @@ fn rsa(hash: &str, key: &[u8], signature: &[u8], text: &[u8]) -> Option<bool> {
     let signature = pkcs1v15::Signature::try_from(signature).ok();
     let Some(signature) = signature else { return Some(false) };
     Some(match hash {
-        "sha256" => pkcs1v15::VerifyingKey::<sha2::Sha256>::new(key).verify(text, &signature).is_ok(),
-        "sha384" => pkcs1v15::VerifyingKey::<sha2::Sha384>::new(key).verify(text, &signature).is_ok(),
-        "sha512" => pkcs1v15::VerifyingKey::<sha2::Sha512>::new(key).verify(text, &signature).is_ok(),
+        "sha256" => {
+            pkcs1v15::VerifyingKey::<sha2::Sha256>::new(key).verify(text, &signature).is_ok()
+        }
+        "sha384" => {
+            pkcs1v15::VerifyingKey::<sha2::Sha384>::new(key).verify(text, &signature).is_ok()
+        }
+        "sha512" => {
+            pkcs1v15::VerifyingKey::<sha2::Sha512>::new(key).verify(text, &signature).is_ok()
+        }
         _ => return None,
     })
 }

@@ -113,7 +113,11 @@ impl Worker {
 
     /// Calls an export in its context; a callback the module does not have is skipped, as Envoy does.
     /// A trap, exhausted fuel or memory leaves the worker dead.
-    pub(super) fn call(&mut self, export: &str, arguments: &[u32]) -> Result<Option<u32>, HostError> {
+    pub(super) fn call(
+        &mut self,
+        export: &str,
+        arguments: &[u32],
+    ) -> Result<Option<u32>, HostError> {
         if self.dead {
             return Err(HostError("the worker is dead".to_owned()));
         }
@@ -172,8 +176,8 @@ impl Worker {
             let size = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
             let (count, length) = (size(headers.len()), size(body.len()));
             self.state().told = Some((headers, body));
-            let called =
-                self.call("proxy_on_http_call_response", &[context, pending.token, count, length, 0]);
+            let called = self
+                .call("proxy_on_http_call_response", &[context, pending.token, count, length, 0]);
             self.state().told = None;
             if called.is_err() {
                 return any;

@@ -58,12 +58,17 @@ impl Envoy {
             listeners: Vec::new(),
             admin: ADMIN,
             signing_key: SIGNING_KEY.to_owned(),
-            clusters: vec![("upstream".into(), UPSTREAM), ("down".into(), DOWN), ("index".into(), CLUSTERS)],
+            clusters: vec![
+                ("upstream".into(), UPSTREAM),
+                ("down".into(), DOWN),
+                ("index".into(), CLUSTERS),
+            ],
             module: root.join("dist/ambit.wasm"),
             workers: 1,
         };
         for (port, file) in (FIRST..).zip(files) {
-            let source = read_yaml("policy", &file.policy()).map_err(|errors| errors.to_string())?;
+            let source =
+                read_yaml("policy", &file.policy()).map_err(|errors| errors.to_string())?;
             let records = folder.join(format!("records-{port}.log"));
             listeners.push((file.clone(), port, records.clone()));
             settings.listeners.push(Listener { port, policy: source.to_compiled_json(), records });

@@ -201,7 +201,8 @@ impl Ask {
                     }
                     // `now-600` and `now+60` are times.
                     Value::String(text) if text.starts_with("now") => {
-                        let offset: i64 = text.trim_start_matches("now").parse().unwrap_or_default();
+                        let offset: i64 =
+                            text.trim_start_matches("now").parse().unwrap_or_default();
                         members.insert(name.clone(), json!(now.saturating_add_signed(offset)));
                     }
                     value => {
@@ -215,6 +216,13 @@ impl Ask {
         }
         let key = if self.forged { es256([8; 32]) } else { key() };
         Some(key.sign(&header, &payload))
+    }
+
+    /// As [`Ask::header_bytes`], as a gateway hands them on: names in lower case.
+    #[must_use]
+    pub fn lower_headers(&self, token: Option<&str>) -> Vec<(String, Vec<u8>)> {
+        let lower = |(name, value): (String, Vec<u8>)| (name.to_ascii_lowercase(), value);
+        self.header_bytes(token).into_iter().map(lower).collect()
     }
 
     /// Its headers as bytes, the token among them.

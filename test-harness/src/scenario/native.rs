@@ -34,7 +34,8 @@ impl Native {
     /// It does not load.
     pub fn new(file: &ScenarioFile) -> Result<Self, String> {
         let loaded = Policy::load_yaml("policy", &file.policy()).map_err(|e| e.to_string())?;
-        let environment = |name: &str| (name == "AMBIT_SIGNING_KEY").then(|| SIGNING_KEY.to_owned());
+        let environment =
+            |name: &str| (name == "AMBIT_SIGNING_KEY").then(|| SIGNING_KEY.to_owned());
         let engine = enforcement::Engine::with(loaded, &environment).map_err(|e| e.to_string())?;
         Ok(Self { file: file.clone(), engine: Rc::new(engine) })
     }
@@ -50,7 +51,7 @@ impl Native {
         ]
         .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
         .to_vec();
-        messages.headers.extend(ask.header_bytes(token));
+        messages.headers.extend(ask.lower_headers(token));
         let body = ask.chunks.concat();
         let headers: Vec<(&[u8], &[u8])> =
             messages.headers.iter().map(|(n, v)| (n.as_bytes(), v.as_slice())).collect();
@@ -71,8 +72,9 @@ impl Native {
                     let mut last = Step::Wait;
                     for callout in callouts {
                         let scripted = self.file.cluster(&callout.cluster, &callout.path);
-                        let late = scripted
-                            .is_some_and(|s| i64::try_from(s.delay).unwrap_or(0) > callout.timeout.millis());
+                        let late = scripted.is_some_and(|s| {
+                            i64::try_from(s.delay).unwrap_or(0) > callout.timeout.millis()
+                        });
                         // Envoy answers a dead cluster with 503 and a late one with 504.
                         let status = match scripted {
                             None => 503,
@@ -118,8 +120,8 @@ fn respond(enforcement: &mut Enforcement, answer: &Scripted) -> Step {
     let status = answer.status.to_string();
     let mut all: Vec<(&[u8], &[u8])> = vec![(b":status", status.as_bytes())];
     all.extend(headers.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())));
-    let step =
-        enforcement.on(now(), Event::ResponseHeaders { headers: &all, end: answer.body.is_empty() });
+    let step = enforcement
+        .on(now(), Event::ResponseHeaders { headers: &all, end: answer.body.is_empty() });
     match step {
         Step::HoldResponse => {
             enforcement.on(now(), Event::ResponseBody { bytes: answer.body.as_bytes(), end: true })
@@ -162,7 +164,11 @@ impl Engine for Native {
     fn ask(&mut self, ask: &Ask, token: Option<&str>) -> Result<Observed, String> {
         let mut messages = Messages::default();
         let enforcement = self.drive(ask, token, &mut messages);
-        let (status, headers, body) = messages.client.unwrap_or_default();
+        let (status, headers, mut body) = messages.client.unwrap_or_default();
+        if ask.method == "HEAD" {
+            // No gateway sends a body with it.
+            body.clear();
+        }
         let record = enforcement.record(Outcome { status, ..Outcome::default() });
         let record = serde_json::from_str(&record).map_err(|error| error.to_string())?;
         let text = |name: &str| {
@@ -170,9 +176,10 @@ impl Engine for Native {
             found.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
         };
         let upstream = messages.reached.then(|| {
-            let headers = messages.headers.iter().map(|(n, v)| {
-                (n.clone(), String::from_utf8_lossy(v).into_owned())
-            });
+            let headers = messages
+                .headers
+                .iter()
+                .map(|(n, v)| (n.clone(), String::from_utf8_lossy(v).into_owned()));
             (text(":method"), text(":path"), ask.chunks.concat().into_bytes(), headers.collect())
         });
         Ok(Observed::new(status, &headers, &body, upstream, Some(&record)))

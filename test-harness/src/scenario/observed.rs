@@ -61,16 +61,16 @@ impl Observed {
                     .into_iter()
                     .filter(|(name, _)| !gateways_own(name))
                     .map(|(name, value)| {
-                        let value = if name == "ambit" { header_without_ids(&value) } else { value };
+                        let value =
+                            if name == "ambit" { header_without_ids(&value) } else { value };
                         (name, value)
                     })
                     .collect();
                 headers.sort();
                 (method, path, String::from_utf8_lossy(&body).into_owned(), headers)
             }),
-            record: record.map_or_else(String::new, |record| {
-                without_ids(record.to_string().as_bytes())
-            }),
+            record: record
+                .map_or_else(String::new, |record| without_ids(record.to_string().as_bytes())),
         }
     }
 

@@ -52,13 +52,24 @@ pub(super) fn send(
         end.push_str("\r\n");
         let _ = stream.write_all(end.as_bytes());
     }
-    let mut bytes = Vec::new();
-    // A reset after the whole answer loses nothing of it.
-    let _ = stream.read_to_end(&mut bytes);
-    parse(&bytes).ok_or_else(|| io::Error::other(format!("no answer: {} bytes", bytes.len())))
+    let head_only = line.starts_with("HEAD ");
+    let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        if let Some(answer) = parse(&bytes, head_only) {
+            return Ok(answer);
+        }
+        // A reset after the whole answer would lose nothing of it; before, there is none.
+        match stream.read(&mut piece) {
+            Ok(0) | Err(_) => {
+                return Err(io::Error::other(format!("no whole answer: {} bytes", bytes.len())));
+            }
+            Ok(length) => bytes.extend(piece.get(..length).unwrap_or_default()),
+        }
+    }
 }
 
-fn parse(bytes: &[u8]) -> Option<Answer> {
+/// The answer, once it is whole.
+fn parse(bytes: &[u8], head_only: bool) -> Option<Answer> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(bytes.get(..end)?).into_owned();
     let mut lines = head.split("\r\n");
@@ -69,7 +80,13 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
         .collect();
     let rest = bytes.get(end.checked_add(4)?..)?;
     let chunked = headers.iter().any(|(n, v)| n == "transfer-encoding" && v == "chunked");
-    let body = if chunked { dechunked(rest)? } else { rest.to_vec() };
+    let length = headers.iter().find(|(name, _)| name == "content-length");
+    let length = length.and_then(|(_, value)| value.parse::<usize>().ok()).unwrap_or_default();
+    let body = match (head_only, chunked) {
+        (true, _) => Vec::new(),
+        (false, true) => dechunked(rest)?,
+        (false, false) => rest.get(..length)?.to_vec(),
+    };
     Some(Answer { status, headers, body })
 }
 

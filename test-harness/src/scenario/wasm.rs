@@ -66,7 +66,7 @@ impl Engine for Wasmtime {
         let mut request = Request::new(&ask.method, &ask.path)
             .header(":authority", &ask.host)
             .header(":scheme", "http");
-        for (name, value) in ask.header_bytes(token) {
+        for (name, value) in ask.lower_headers(token) {
             request = request.header(&name, value);
         }
         for chunk in &ask.chunks {
@@ -81,14 +81,25 @@ impl Engine for Wasmtime {
         }
         let record = exchange.record();
         let text = |headers: &[(String, Vec<u8>)]| -> Vec<(String, String)> {
-            let pair = |(n, v): &(String, Vec<u8>)| (n.clone(), String::from_utf8_lossy(v).into_owned());
+            let pair =
+                |(n, v): &(String, Vec<u8>)| (n.clone(), String::from_utf8_lossy(v).into_owned());
             headers.iter().map(pair).collect()
         };
         let upstream = exchange.upstream.as_ref().map(|seen| {
             let one = |name: &str| seen.get(name).unwrap_or_default();
             (one(":method"), one(":path"), seen.body.clone(), text(&seen.headers))
         });
-        let client = exchange.client.unwrap_or_else(|| Response::new(0));
-        Ok(Observed::new(client.status, &text(&client.headers), &client.body, upstream, record.as_ref()))
+        let mut client = exchange.client.unwrap_or_else(|| Response::new(0));
+        if ask.method == "HEAD" {
+            // No gateway sends a body with it.
+            client.body.clear();
+        }
+        Ok(Observed::new(
+            client.status,
+            &text(&client.headers),
+            &client.body,
+            upstream,
+            record.as_ref(),
+        ))
     }
 }

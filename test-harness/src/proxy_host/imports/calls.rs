@@ -18,14 +18,25 @@ pub(super) fn define(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "env",
         "proxy_grpc_call",
-        |_: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32| {
-            status::UNIMPLEMENTED
-        },
+        |_: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32| { status::UNIMPLEMENTED },
     )?;
     linker.func_wrap(
         "env",
         "proxy_grpc_stream",
-        |_: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32| status::UNIMPLEMENTED,
+        |_: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32| {
+            status::UNIMPLEMENTED
+        },
     )?;
     linker.func_wrap("env", "proxy_grpc_send", |_: i32, _: i32, _: i32, _: i32| {
         status::UNIMPLEMENTED
@@ -51,7 +62,8 @@ fn http_call(
 ) -> i32 {
     answer(&mut caller, "proxy_http_call", |caller| {
         let cluster = text(caller, cluster, cluster_size)?;
-        let headers = pairs::read(&read(caller, headers, headers_size)?).ok_or(status::BAD_ARGUMENT)?;
+        let headers =
+            pairs::read(&read(caller, headers, headers_size)?).ok_or(status::BAD_ARGUMENT)?;
         let wanted = [":method", ":path", ":authority"];
         if wanted.iter().any(|name| !headers.iter().any(|(known, _)| known == name)) {
             return Err(status::BAD_ARGUMENT);
@@ -70,7 +82,15 @@ fn http_call(
     })
 }
 
-fn foreign(mut caller: Host<'_>, name: i32, length: i32, arguments: i32, size: i32, result: i32, result_size: i32) -> i32 {
+fn foreign(
+    mut caller: Host<'_>,
+    name: i32,
+    length: i32,
+    arguments: i32,
+    size: i32,
+    result: i32,
+    result_size: i32,
+) -> i32 {
     answer(&mut caller, "proxy_call_foreign_function", |caller| {
         let name = text(caller, name, length)?;
         let arguments = read(caller, arguments, size)?;

@@ -17,19 +17,30 @@ pub(super) fn define(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     linker.func_wrap("env", "proxy_get_shared_data", get_shared)?;
     linker.func_wrap("env", "proxy_set_shared_data", set_shared)?;
     linker.func_wrap("env", "proxy_define_metric", define_metric)?;
-    linker.func_wrap("env", "proxy_increment_metric", |mut caller: Host<'_>, id: i32, by: i64| {
-        answer(&mut caller, "proxy_increment_metric", |caller| {
-            let known = by > 0
-                && caller.data().shared.change(id.cast_unsigned(), |value| value.saturating_add(by));
-            known.then_some(()).ok_or(status::BAD_ARGUMENT)
-        })
-    })?;
-    linker.func_wrap("env", "proxy_record_metric", |mut caller: Host<'_>, id: i32, value: i64| {
-        answer(&mut caller, "proxy_record_metric", |caller| {
-            let known = caller.data().shared.change(id.cast_unsigned(), |_| value);
-            known.then_some(()).ok_or(status::BAD_ARGUMENT)
-        })
-    })?;
+    linker.func_wrap(
+        "env",
+        "proxy_increment_metric",
+        |mut caller: Host<'_>, id: i32, by: i64| {
+            answer(&mut caller, "proxy_increment_metric", |caller| {
+                let known = by > 0
+                    && caller
+                        .data()
+                        .shared
+                        .change(id.cast_unsigned(), |value| value.saturating_add(by));
+                known.then_some(()).ok_or(status::BAD_ARGUMENT)
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_record_metric",
+        |mut caller: Host<'_>, id: i32, value: i64| {
+            answer(&mut caller, "proxy_record_metric", |caller| {
+                let known = caller.data().shared.change(id.cast_unsigned(), |_| value);
+                known.then_some(()).ok_or(status::BAD_ARGUMENT)
+            })
+        },
+    )?;
     linker.func_wrap("env", "proxy_get_metric", |mut caller: Host<'_>, id: i32, place: i32| {
         answer(&mut caller, "proxy_get_metric", |caller| {
             let value = caller.data().shared.read(id.cast_unsigned()).ok_or(status::NOT_FOUND)?;
@@ -42,11 +53,17 @@ pub(super) fn define(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     linker.func_wrap("env", "proxy_register_shared_queue", |_: i32, _: i32, _: i32| {
         status::UNIMPLEMENTED
     })?;
-    linker.func_wrap("env", "proxy_resolve_shared_queue", |_: i32, _: i32, _: i32, _: i32, _: i32| {
+    linker.func_wrap(
+        "env",
+        "proxy_resolve_shared_queue",
+        |_: i32, _: i32, _: i32, _: i32, _: i32| status::NOT_FOUND,
+    )?;
+    linker.func_wrap("env", "proxy_enqueue_shared_queue", |_: i32, _: i32, _: i32| {
         status::NOT_FOUND
     })?;
-    linker.func_wrap("env", "proxy_enqueue_shared_queue", |_: i32, _: i32, _: i32| status::NOT_FOUND)?;
-    linker.func_wrap("env", "proxy_dequeue_shared_queue", |_: i32, _: i32, _: i32| status::NOT_FOUND)?;
+    linker.func_wrap("env", "proxy_dequeue_shared_queue", |_: i32, _: i32, _: i32| {
+        status::NOT_FOUND
+    })?;
     Ok(())
 }
 
@@ -72,7 +89,14 @@ fn set_tick(mut caller: Host<'_>, period: i32) -> i32 {
     })
 }
 
-fn get_shared(mut caller: Host<'_>, key: i32, length: i32, address: i32, size: i32, cas: i32) -> i32 {
+fn get_shared(
+    mut caller: Host<'_>,
+    key: i32,
+    length: i32,
+    address: i32,
+    size: i32,
+    cas: i32,
+) -> i32 {
     answer(&mut caller, "proxy_get_shared_data", |caller| {
         let key = read(caller, key, length)?;
         let (value, version) = caller.data().shared.get(&key).ok_or(status::NOT_FOUND)?;
@@ -108,7 +132,8 @@ fn get_property(mut caller: Host<'_>, path: i32, length: i32, address: i32, size
         let path = dotted(&read(caller, path, length)?);
         let stream = caller.data_mut().stream();
         let found = stream.properties.iter().chain(&stream.filter_state);
-        let value = found.filter(|(known, _)| *known == path).last().map(|(_, value)| value.clone());
+        let value =
+            found.filter(|(known, _)| *known == path).last().map(|(_, value)| value.clone());
         hand_over(caller, &value.ok_or(status::NOT_FOUND)?, address, size)
     })
 }

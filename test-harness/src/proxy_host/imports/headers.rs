@@ -70,13 +70,21 @@ fn with_map(
     stream.map_mut(map.cast_unsigned()).map(change).ok_or(status::BAD_ARGUMENT)
 }
 
-fn get_value(mut caller: Host<'_>, map: i32, name: i32, length: i32, address: i32, size: i32) -> i32 {
+fn get_value(
+    mut caller: Host<'_>,
+    map: i32,
+    name: i32,
+    length: i32,
+    address: i32,
+    size: i32,
+) -> i32 {
     answer(&mut caller, "proxy_get_header_map_value", |caller| {
         let name = text(caller, name, length)?;
         let stream = caller.data_mut().stream();
         let headers = stream.map(map.cast_unsigned()).ok_or(status::BAD_ARGUMENT)?;
         // The first value only, as Envoy does.
-        let value = headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+        let value =
+            headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
         hand_over(caller, &value.ok_or(status::NOT_FOUND)?, address, size)
     })
 }
@@ -88,7 +96,14 @@ fn add_value(mut caller: Host<'_>, map: i32, name: i32, length: i32, value: i32,
     })
 }
 
-fn replace_value(mut caller: Host<'_>, map: i32, name: i32, length: i32, value: i32, size: i32) -> i32 {
+fn replace_value(
+    mut caller: Host<'_>,
+    map: i32,
+    name: i32,
+    length: i32,
+    value: i32,
+    size: i32,
+) -> i32 {
     answer(&mut caller, "proxy_replace_header_map_value", |caller| {
         let (name, value) = (text(caller, name, length)?, read(caller, value, size)?);
         with_map(caller, map, |headers| {
@@ -125,7 +140,14 @@ fn buffer(state: &mut HostState, number: i32) -> Access<Vec<u8>> {
     })
 }
 
-fn get_buffer(mut caller: Host<'_>, number: i32, start: i32, most: i32, address: i32, size: i32) -> i32 {
+fn get_buffer(
+    mut caller: Host<'_>,
+    number: i32,
+    start: i32,
+    most: i32,
+    address: i32,
+    size: i32,
+) -> i32 {
     answer(&mut caller, "proxy_get_buffer_bytes", |caller| {
         let bytes = buffer(caller.data_mut(), number)?;
         let start = usize::try_from(start.cast_unsigned()).unwrap_or(usize::MAX);
@@ -140,7 +162,14 @@ fn get_buffer(mut caller: Host<'_>, number: i32, start: i32, most: i32, address:
 }
 
 /// Envoy's semantics: from 0 drains and puts in front, from the end on appends, all else is refused.
-fn set_buffer(mut caller: Host<'_>, number: i32, start: i32, length: i32, address: i32, size: i32) -> i32 {
+fn set_buffer(
+    mut caller: Host<'_>,
+    number: i32,
+    start: i32,
+    length: i32,
+    address: i32,
+    size: i32,
+) -> i32 {
     answer(&mut caller, "proxy_set_buffer_bytes", |caller| {
         let new = read(caller, address, size)?;
         let stream = caller.data_mut().stream();

@@ -18,36 +18,46 @@ pub(super) fn define(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let bytes: Vec<u8> = (0..size).map(|_| caller.data_mut().next_random()).collect();
         errno(write(&mut caller, place, &bytes))
     })?;
-    linker.func_wrap(MODULE, "clock_time_get", |mut caller: Host<'_>, _: i32, _: i64, place: i32| {
-        let now = caller.data().now;
-        errno(write(&mut caller, place, &now.to_le_bytes()))
-    })?;
-    linker.func_wrap(MODULE, "environ_sizes_get", |mut caller: Host<'_>, count: i32, size: i32| {
-        let entries = entries(caller.data());
-        let total = entries.iter().map(Vec::len).sum::<usize>();
-        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        errno(
-            write_u32(&mut caller, count, number(entries.len()))
-                .and_then(|()| write_u32(&mut caller, size, number(total))),
-        )
-    })?;
-    linker.func_wrap(MODULE, "environ_get", |mut caller: Host<'_>, pointers: i32, texts: i32| {
-        let (mut pointer, mut text) = (pointers, texts);
-        for entry in entries(caller.data()) {
-            let written = write_u32(&mut caller, pointer, text.cast_unsigned())
-                .and_then(|()| write(&mut caller, text, &entry));
-            if written.is_err() {
-                return EFAULT;
+    linker.func_wrap(
+        MODULE,
+        "clock_time_get",
+        |mut caller: Host<'_>, _: i32, _: i64, place: i32| {
+            let now = caller.data().now;
+            errno(write(&mut caller, place, &now.to_le_bytes()))
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "environ_sizes_get",
+        |mut caller: Host<'_>, count: i32, size: i32| {
+            let entries = entries(caller.data());
+            let total = entries.iter().map(Vec::len).sum::<usize>();
+            let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+            errno(
+                write_u32(&mut caller, count, number(entries.len()))
+                    .and_then(|()| write_u32(&mut caller, size, number(total))),
+            )
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "environ_get",
+        |mut caller: Host<'_>, pointers: i32, texts: i32| {
+            let (mut pointer, mut text) = (pointers, texts);
+            for entry in entries(caller.data()) {
+                let written = write_u32(&mut caller, pointer, text.cast_unsigned())
+                    .and_then(|()| write(&mut caller, text, &entry));
+                if written.is_err() {
+                    return EFAULT;
+                }
+                pointer = pointer.wrapping_add(4);
+                text = text.wrapping_add(i32::try_from(entry.len()).unwrap_or(i32::MAX));
             }
-            pointer = pointer.wrapping_add(4);
-            text = text.wrapping_add(i32::try_from(entry.len()).unwrap_or(i32::MAX));
-        }
-        SUCCESS
-    })?;
+            SUCCESS
+        },
+    )?;
     linker.func_wrap(MODULE, "args_sizes_get", |mut caller: Host<'_>, count: i32, size: i32| {
-        errno(
-            write_u32(&mut caller, count, 0).and_then(|()| write_u32(&mut caller, size, 0)),
-        )
+        errno(write_u32(&mut caller, count, 0).and_then(|()| write_u32(&mut caller, size, 0)))
     })?;
     linker.func_wrap(MODULE, "args_get", |_: i32, _: i32| SUCCESS)?;
     linker.func_wrap(MODULE, "fd_close", |_: i32| ENOSYS)?;
