@@ -6,7 +6,7 @@ pub mod issuer;
 pub mod live;
 mod tour;
 mod upstream;
-pub(crate) mod web;
+pub mod web;
 
 pub use tour::{print_commands, take};
 

@@ -90,9 +90,21 @@ impl Gateway {
         for listener in &settings.listeners {
             std::fs::write(&listener.records, "")?;
         }
-        let configuration = folder.join("envoy.json");
-        let text = serde_json::to_string_pretty(&configuration_of(settings))?;
-        std::fs::write(&configuration, text)?;
+        Self::launch(root, folder, settings, &configuration_of(settings)).await
+    }
+
+    /// Starts Envoy with a configuration of the caller's, and waits for the settings' listeners.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub async fn launch(
+        root: &Path,
+        folder: &Path,
+        settings: &Settings,
+        configuration: &Value,
+    ) -> io::Result<Self> {
+        let file = folder.join("envoy.json");
+        std::fs::write(&file, serde_json::to_string_pretty(configuration)?)?;
         if !settings.module.is_file() {
             return Err(io::Error::other(format!(
                 "{} is not there: run `make module`",
@@ -103,7 +115,7 @@ impl Gateway {
         let log = std::fs::File::create(folder.join("envoy.log"))?;
         let child = Command::new(envoy)
             .arg("-c")
-            .arg(&configuration)
+            .arg(&file)
             .args([
                 "--use-dynamic-base-id",
                 "--log-level",
@@ -229,7 +241,9 @@ fn address(port: u16) -> Value {
     json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } })
 }
 
-fn listener(settings: &Settings, listener: &Listener) -> Value {
+/// One listener's configuration.
+#[must_use]
+pub fn listener(settings: &Settings, listener: &Listener) -> Value {
     let record = json!({
         "name": "envoy.access_loggers.file",
         "typed_config": {
