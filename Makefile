@@ -29,7 +29,7 @@ $(ENVOY):
 envoy: $(ENVOY) ## fetch Envoy into .run/
 
 $(AMBIT): FORCE
-	cargo build --locked -p ambit-test-harness
+	cargo build --locked -p ambit-test-harness --no-default-features
 FORCE:
 
 run: module $(ENVOY) $(AMBIT) ## start issuer, upstream and Envoy with Ambit on 127.0.0.1:10000; Ctrl-C ends all

@@ -125,7 +125,14 @@ impl Asked {
             Some((raw, query)) => (raw, Some(query)),
             None => (target, None),
         };
-        let canonical = path::canonical(raw)?;
+        let canonical = match path::canonical(raw) {
+            Ok(canonical) => canonical,
+            Err(reason) => {
+                // For the record; nothing is decided on it.
+                raw.clone_into(&mut self.path);
+                return Err(reason);
+            }
+        };
         self.path_changed = canonical != raw;
         self.path = canonical.into_owned();
         if let Some(query) = query {

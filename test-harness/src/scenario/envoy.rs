@@ -2,6 +2,7 @@
 
 use super::format::{Ask, ScenarioFile, Scripted};
 use super::native::{SIGNING_KEY, response_headers};
+use super::observed::Sighting;
 use super::{Engine, Observed, raw};
 use crate::demo::gateway::{Gateway, Listener, Settings};
 use crate::demo::live::Records;
@@ -23,14 +24,12 @@ const CLUSTERS: u16 = 13002;
 const DOWN: u16 = 13003;
 const FIRST: u16 = 13010;
 
-type Sighting = (String, String, Vec<u8>, Vec<(String, String)>);
-
 /// Scripts in force, and what the upstream saw.
 #[derive(Debug, Default)]
 struct Around {
     answer: Scripted,
     file: Option<ScenarioFile>,
-    seen: Vec<Sighting>,
+    seen: Vec<Sighting<Vec<u8>>>,
 }
 
 /// A running Envoy with every scenario file's policy.

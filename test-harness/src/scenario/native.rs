@@ -19,12 +19,15 @@ pub struct Native {
     engine: Rc<enforcement::Engine>,
 }
 
+/// Status, headers, body.
+type ClientAnswer = (u16, Vec<(String, String)>, Vec<u8>);
+
 /// What the client and the upstream have of one request.
 #[derive(Default)]
 struct Messages {
     headers: Vec<(String, Vec<u8>)>,
     reached: bool,
-    client: Option<(u16, Vec<(String, String)>, Vec<u8>)>,
+    client: Option<ClientAnswer>,
 }
 
 impl Native {

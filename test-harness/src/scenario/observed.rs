@@ -26,6 +26,9 @@ fn gateways_own(name: &str) -> bool {
         )
 }
 
+/// What an upstream saw: method, path, body, headers.
+pub type Sighting<B> = (String, String, B, Vec<(String, String)>);
+
 /// What one request came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
@@ -36,7 +39,7 @@ pub struct Observed {
     /// The client's body, ids and times behind placeholders where it is JSON.
     pub body: String,
     /// What the upstream saw: method, path, body, headers that are not the gateway's own.
-    pub upstream: Option<(String, String, String, Vec<(String, String)>)>,
+    pub upstream: Option<Sighting<String>>,
     /// The record, ids and times behind placeholders.
     pub record: String,
 }
@@ -48,7 +51,7 @@ impl Observed {
         status: u16,
         headers: &[(String, String)],
         body: &[u8],
-        upstream: Option<(String, String, Vec<u8>, Vec<(String, String)>)>,
+        upstream: Option<Sighting<Vec<u8>>>,
         record: Option<&Value>,
     ) -> Self {
         let client = headers.iter().filter(|(name, _)| CLIENT.contains(&name.as_str()));

@@ -131,9 +131,8 @@ fn get_property(mut caller: Host<'_>, path: i32, length: i32, address: i32, size
     answer(&mut caller, "proxy_get_property", |caller| {
         let path = dotted(&read(caller, path, length)?);
         let stream = caller.data_mut().stream();
-        let found = stream.properties.iter().chain(&stream.filter_state);
-        let value =
-            found.filter(|(known, _)| *known == path).last().map(|(_, value)| value.clone());
+        let mut all = stream.properties.iter().chain(&stream.filter_state);
+        let value = all.rfind(|(known, _)| *known == path).map(|(_, value)| value.clone());
         hand_over(caller, &value.ok_or(status::NOT_FOUND)?, address, size)
     })
 }
