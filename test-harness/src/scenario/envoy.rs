@@ -7,7 +7,6 @@ use super::{Engine, Observed, raw};
 use crate::demo::gateway::{Gateway, Listener, Settings};
 use crate::demo::live::Records;
 use crate::demo::web;
-use ambit::policy::read::read_yaml;
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
@@ -66,11 +65,9 @@ impl Envoy {
             workers: 1,
         };
         for (port, file) in (FIRST..).zip(files) {
-            let source =
-                read_yaml("policy", &file.policy()).map_err(|errors| errors.to_string())?;
             let records = folder.join(format!("records-{port}.log"));
             listeners.push((file.clone(), port, records.clone()));
-            settings.listeners.push(Listener { port, policy: source.to_compiled_json(), records });
+            settings.listeners.push(Listener { port, policy: file.compiled()?, records });
         }
         let gateway = runtime.block_on(async {
             let upstream = Arc::clone(&around);

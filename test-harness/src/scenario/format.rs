@@ -1,6 +1,7 @@
 //! The file format.
 
 use ambit::identity::issue::SigningKey;
+use ambit::policy::node::{Kind, Node};
 use ambit::policy::read::{read_yaml, to_json};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -13,7 +14,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[serde(deny_unknown_fields)]
 pub struct ScenarioFile {
     /// The policy, in YAML; `JWK` stands for the test issuer's key.
+    #[serde(default)]
     pub policy: String,
+    /// Instead: a policy beside this file, whose issuers all get the test issuer's key.
+    #[serde(default)]
+    pub policy_path: String,
+    /// Claims of every token of this file, over the good ones.
+    #[serde(default)]
+    pub token_defaults: Map<String, Value>,
+    /// The host of every request that says none.
+    #[serde(default = "host")]
+    pub host: String,
     /// What clusters answer: cluster, then path (`*` for every other).
     #[serde(default)]
     pub clusters: BTreeMap<String, BTreeMap<String, Scripted>>,
@@ -74,7 +85,7 @@ pub struct Ask {
     /// Path and query.
     pub path: String,
     /// Host.
-    #[serde(default = "host")]
+    #[serde(default)]
     pub host: String,
     /// More headers: name and value; `\xNN` in a value is that byte.
     #[serde(default)]
@@ -145,13 +156,52 @@ impl ScenarioFile {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
         let source = read_yaml(&name, &text).map_err(|errors| errors.to_string())?;
-        serde_json::from_value(to_json(&source.root)).map_err(|error| format!("{name}: {error}"))
+        let mut file: Self = serde_json::from_value(to_json(&source.root))
+            .map_err(|error| format!("{name}: {error}"))?;
+        if !file.policy_path.is_empty() {
+            let beside = path.with_file_name(&file.policy_path);
+            file.policy_path = beside.display().to_string();
+            file.policy = std::fs::read_to_string(&beside)
+                .map_err(|error| format!("{}: {error}", beside.display()))?;
+        }
+        for ask in &mut file.requests {
+            if ask.host.is_empty() {
+                ask.host.clone_from(&file.host);
+            }
+            if let Some(claims) = &mut ask.token {
+                let own = std::mem::replace(claims, file.token_defaults.clone());
+                claims.extend(own);
+            }
+        }
+        if file.requests.is_empty() {
+            return Err(format!("{name}: no request is asked"));
+        }
+        Ok(file)
     }
 
-    /// The policy with the test issuer's key in it.
+    /// The policy with the test issuer's key in it, in YAML.
     #[must_use]
     pub fn policy(&self) -> String {
         self.policy.replace("JWK", &key().jwk("k1").to_string())
+    }
+
+    /// The policy as a gateway is given it, with the test issuer's key in it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn compiled(&self) -> Result<String, String> {
+        let name = if self.policy_path.is_empty() { "policy" } else { &self.policy_path };
+        let mut source = read_yaml(name, &self.policy()).map_err(|errors| errors.to_string())?;
+        if !self.policy_path.is_empty() {
+            let keys = format!("inline: {{ keys: [{}] }}", key().jwk("k1"));
+            let keys = read_yaml("keys", &keys).map_err(|errors| errors.to_string())?;
+            for issuer in issuers(&mut source.root) {
+                if let Some(jwks) = member(issuer, "jwks") {
+                    *jwks = keys.root.clone();
+                }
+            }
+        }
+        Ok(source.to_compiled_json())
     }
 
     /// What a cluster answers for a path.
@@ -159,6 +209,24 @@ impl ScenarioFile {
     pub fn cluster(&self, cluster: &str, path: &str) -> Option<&Scripted> {
         let paths = self.clusters.get(cluster)?;
         paths.get(path).or_else(|| paths.get("*"))
+    }
+}
+
+/// The issuers of a policy's tree.
+fn issuers(root: &mut Node) -> Vec<&mut Node> {
+    let issuers = member(root, "identity").and_then(|identity| member(identity, "issuers"));
+    match issuers.map(|node| &mut node.kind) {
+        Some(Kind::List(list)) => list.iter_mut().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn member<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Node> {
+    match &mut node.kind {
+        Kind::Map(entries) => {
+            entries.iter_mut().find(|entry| entry.name == name).map(|entry| &mut entry.value)
+        }
+        _ => None,
     }
 }
 

@@ -36,7 +36,8 @@ impl Native {
     /// # Errors
     /// It does not load.
     pub fn new(file: &ScenarioFile) -> Result<Self, String> {
-        let loaded = Policy::load_yaml("policy", &file.policy()).map_err(|e| e.to_string())?;
+        let compiled = file.compiled()?;
+        let loaded = Policy::load("policy", compiled.as_bytes()).map_err(|e| e.to_string())?;
         let environment =
             |name: &str| (name == "AMBIT_SIGNING_KEY").then(|| SIGNING_KEY.to_owned());
         let engine = enforcement::Engine::with(loaded, &environment).map_err(|e| e.to_string())?;

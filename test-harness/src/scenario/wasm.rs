@@ -4,7 +4,6 @@ use super::format::{Ask, ScenarioFile, Scripted};
 use super::native::{SIGNING_KEY, response_headers};
 use super::{Engine, Observed};
 use crate::proxy_host::{CalloutAnswer, Gateway, Module, Request, Response};
-use ambit::policy::read::read_yaml;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,12 +21,11 @@ impl Wasmtime {
     /// # Errors
     /// The policy does not load in the module.
     pub fn new(module: &Module, file: &ScenarioFile) -> Result<Self, String> {
-        let source = read_yaml("policy", &file.policy()).map_err(|errors| errors.to_string())?;
         let answer = Arc::new(Mutex::new(file.upstream.clone()));
         let (scripts, scripted) = (file.clone(), Arc::clone(&answer));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let gateway = Gateway::builder(module)
-            .configuration(source.to_compiled_json())
+            .configuration(file.compiled()?)
             .environment("AMBIT_SIGNING_KEY", SIGNING_KEY)
             .workers(2)
             .now(now)
