@@ -169,13 +169,13 @@ static ISSUER: Section = Section {
             "user_token",
             ListOf(&Of(&REQUIREMENT)),
             "the profile's",
-            "What proves that a user stands behind the token; all must hold.",
+            "What proves that a user stands behind the token: any of these. A token that meets neither list or both is `unclear-principal`.",
         ),
         optional(
             "own_token",
             ListOf(&Of(&REQUIREMENT)),
             "the profile's",
-            "What proves that the agent itself is the subject; all must hold.",
+            "What proves that the agent itself is the subject: any of these.",
         ),
         optional("person", Of(&PERSON), "the profile's", "What names a person for good."),
         optional(

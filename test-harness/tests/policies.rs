@@ -1,6 +1,6 @@
 //! Every example policy does what its tests say, in the core and in the shipped module.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use ambit_test_harness::proxy_host::Module;
 use ambit_test_harness::scenario::{Engine, Native, ScenarioFile, Wasmtime};
