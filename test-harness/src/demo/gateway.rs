@@ -15,6 +15,9 @@ use tokio::process::{Child, Command};
 /// How long Envoy may take to compile the module and open its ports.
 const START_TRIES: u32 = 300;
 
+/// Where the demo's records go, below the project's folder.
+pub const RECORDS: &str = ".run/records.log";
+
 /// A running Envoy. It ends when this value does.
 #[derive(Debug)]
 pub struct Gateway {
@@ -61,7 +64,7 @@ impl Gateway {
         let listener = Listener {
             port: ports::GATEWAY,
             policy: compiled(root, policy)?,
-            records: folder.join("records.log"),
+            records: root.join(RECORDS),
         };
         let settings = Settings {
             listeners: vec![listener],
