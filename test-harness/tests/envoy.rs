@@ -176,3 +176,15 @@ fn http_stream(
 ) -> impl futures_core::Stream<Item = Result<Frame<Bytes>, std::convert::Infallible>> {
     tokio_stream::iter(frames)
 }
+
+#[test]
+fn the_configuration_to_copy_is_one_that_envoy_takes() {
+    let envoy = ambit_test_harness::demo::gateway::envoy(&root()).unwrap();
+    let validated = std::process::Command::new(envoy)
+        .args(["--mode", "validate", "-c", "envoy/envoy.yaml"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&validated.stderr).into_owned();
+    assert!(validated.status.success(), "{said}");
+}
