@@ -502,3 +502,6 @@ impl Enforcement {
         Step::Reply(reply)
     }
 }
+
+#[cfg(test)]
+mod tests;

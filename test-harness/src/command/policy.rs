@@ -19,10 +19,17 @@ pub(super) fn check(files: &[PathBuf], expand: bool) -> io::Result<ExitCode> {
                     println!("{warning}");
                 }
                 let rules = loaded.policy.rule_ids().len();
-                println!("{name}: ok: `{}`, {rules} rules, {}", loaded.policy.name(), loaded.policy.hash());
+                println!(
+                    "{name}: ok: `{}`, {rules} rules, {}",
+                    loaded.policy.name(),
+                    loaded.policy.hash()
+                );
                 if expand {
                     for issuer in &loaded.issuers {
-                        println!("{}", issuer.expanded().to_jcs().map_err(|e| io::Error::other(e.what))?);
+                        println!(
+                            "{}",
+                            issuer.expanded().to_jcs().map_err(|e| io::Error::other(e.what))?
+                        );
                     }
                 }
             }

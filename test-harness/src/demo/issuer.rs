@@ -52,7 +52,8 @@ impl Wanted {
         Self {
             subject: subject.to_owned(),
             agent: agent.to_owned(),
-            scope: "read:document read:ticket write:ticket delete:ticket delete:document".to_owned(),
+            scope: "read:document read:ticket write:ticket delete:ticket delete:document"
+                .to_owned(),
             groups,
             age: 0,
             lifetime: 600,
@@ -124,7 +125,8 @@ pub(super) async fn serve(issuer: Arc<Issuer>, port: u16) -> io::Result<()> {
         "/jwks" => web::json(200, &issuer.jwks()),
         "/token" => {
             let given = web::parameters(&request);
-            let find = |name: &str| given.iter().find(|(key, _)| key == name).map(|(_, v)| v.as_str());
+            let find =
+                |name: &str| given.iter().find(|(key, _)| key == name).map(|(_, v)| v.as_str());
             let agent = find("agent").unwrap_or("support-assistant");
             let mut wanted = Wanted::new(find("as").unwrap_or(agent), agent);
             if let Some(scope) = find("scope") {
@@ -145,8 +147,7 @@ pub(super) async fn serve(issuer: Arc<Issuer>, port: u16) -> io::Result<()> {
 #[must_use]
 pub fn token_url(wanted: &Wanted) -> String {
     let fresh = Wanted::new(&wanted.subject, &wanted.agent);
-    let mut url =
-        format!("http://127.0.0.1:{}/token?agent={}", ports::ISSUER, wanted.agent);
+    let mut url = format!("http://127.0.0.1:{}/token?agent={}", ports::ISSUER, wanted.agent);
     if wanted.subject != wanted.agent {
         url.push_str(&format!("&as={}", wanted.subject));
     }

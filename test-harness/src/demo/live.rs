@@ -51,7 +51,10 @@ pub fn line(record: &Value, paint: Paint) -> String {
         who,
         text("/http/method"),
         text("/http/path"),
-        paint.colour("2", &record.pointer("/outcome/status").map_or_else(String::new, Value::to_string)),
+        paint.colour(
+            "2",
+            &record.pointer("/outcome/status").map_or_else(String::new, Value::to_string)
+        ),
     )
 }
 
@@ -78,16 +81,16 @@ impl Records {
     pub fn next(&mut self) -> io::Result<Vec<Value>> {
         let bytes = std::fs::read(&self.path)?;
         let new = bytes.get(self.read..).unwrap_or_default();
-        let whole = new.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
+        let whole =
+            new.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
         self.read = self.read.saturating_add(whole);
         let lines = new.get(..whole).unwrap_or_default();
         Ok(lines
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
             .map(|line| {
-                serde_json::from_slice(line).unwrap_or_else(|_| {
-                    Value::String(String::from_utf8_lossy(line).into_owned())
-                })
+                serde_json::from_slice(line)
+                    .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(line).into_owned()))
             })
             .collect())
     }

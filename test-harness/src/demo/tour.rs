@@ -49,27 +49,117 @@ fn stops() -> Vec<Stop> {
     let alice = || Wanted::new("alice", "support-assistant");
     let indexer = || Wanted::new("nightly-indexer", "nightly-indexer");
     vec![
-        stop("its user's record", "alice owns document 1, and the agent may read for her", Some(alice()), ("GET", "/v1/documents/1"), (200, "allowed-by-rule"))
-            .reaches("GET /v1/documents/1"),
-        stop("another user's record", "document 2 is bob's: the agent may no more than its user", Some(alice()), ("GET", "/v1/documents/2"), (403, "not-allowed")),
-        stop("a record that is not there", "answered as the one that is not hers, so that nobody can tell", Some(alice()), ("GET", "/v1/documents/99"), (403, "not-allowed")),
-        stop("a write", "a person has to say yes: the answer names the request by its digest", Some(alice()), ("PUT", "/v1/tickets/7"), (403, "approval-required")),
-        stop("a delete", "the token says it may, the agent's ceiling does not", Some(alice()), ("DELETE", "/v1/tickets/7"), (403, "beyond-ceiling")),
-        stop("a background agent reads", "it works without a user, within its own ceiling", Some(indexer()), ("GET", "/v1/documents/2"), (200, "allowed-by-rule"))
-            .reaches("GET /v1/documents/2"),
-        stop("a background agent deletes", "no:delete always subtracts", Some(indexer()), ("DELETE", "/v1/documents/2"), (403, "beyond-ceiling")),
-        stop("another agent with the user's token", "a user's own token in the hands of an agent nobody listed", Some(Wanted::new("alice", "shadow-agent")), ("GET", "/v1/documents/1"), (403, "unknown-actor")),
-        stop("a forged token", "signed by somebody else", Some(Wanted { forged: true, ..alice() }), ("GET", "/v1/documents/1"), (401, "bad-signature")),
-        stop("an expired token", "it ended ten minutes ago", Some(Wanted { age: 1200, ..alice() }), ("GET", "/v1/documents/1"), (401, "expired")),
-        stop("a long-lived token", "a day is longer than this issuer may grant", Some(Wanted { lifetime: 86_400, ..alice() }), ("GET", "/v1/documents/1"), (403, "token-lifetime")),
-        stop("a shared service account", "the agent's own token, with no user behind it", Some(Wanted::new("support-assistant", "support-assistant")), ("GET", "/v1/documents/1"), (403, "actor-mode")),
+        stop(
+            "its user's record",
+            "alice owns document 1, and the agent may read for her",
+            Some(alice()),
+            ("GET", "/v1/documents/1"),
+            (200, "allowed-by-rule"),
+        )
+        .reaches("GET /v1/documents/1"),
+        stop(
+            "another user's record",
+            "document 2 is bob's: the agent may no more than its user",
+            Some(alice()),
+            ("GET", "/v1/documents/2"),
+            (403, "not-allowed"),
+        ),
+        stop(
+            "a record that is not there",
+            "answered as the one that is not hers, so that nobody can tell",
+            Some(alice()),
+            ("GET", "/v1/documents/99"),
+            (403, "not-allowed"),
+        ),
+        stop(
+            "a write",
+            "a person has to say yes: the answer names the request by its digest",
+            Some(alice()),
+            ("PUT", "/v1/tickets/7"),
+            (403, "approval-required"),
+        ),
+        stop(
+            "a delete",
+            "the token says it may, the agent's ceiling does not",
+            Some(alice()),
+            ("DELETE", "/v1/tickets/7"),
+            (403, "beyond-ceiling"),
+        ),
+        stop(
+            "a background agent reads",
+            "it works without a user, within its own ceiling",
+            Some(indexer()),
+            ("GET", "/v1/documents/2"),
+            (200, "allowed-by-rule"),
+        )
+        .reaches("GET /v1/documents/2"),
+        stop(
+            "a background agent deletes",
+            "no:delete always subtracts",
+            Some(indexer()),
+            ("DELETE", "/v1/documents/2"),
+            (403, "beyond-ceiling"),
+        ),
+        stop(
+            "another agent with the user's token",
+            "a user's own token in the hands of an agent nobody listed",
+            Some(Wanted::new("alice", "shadow-agent")),
+            ("GET", "/v1/documents/1"),
+            (403, "unknown-actor"),
+        ),
+        stop(
+            "a forged token",
+            "signed by somebody else",
+            Some(Wanted { forged: true, ..alice() }),
+            ("GET", "/v1/documents/1"),
+            (401, "bad-signature"),
+        ),
+        stop(
+            "an expired token",
+            "it ended ten minutes ago",
+            Some(Wanted { age: 1200, ..alice() }),
+            ("GET", "/v1/documents/1"),
+            (401, "expired"),
+        ),
+        stop(
+            "a long-lived token",
+            "a day is longer than this issuer may grant",
+            Some(Wanted { lifetime: 86_400, ..alice() }),
+            ("GET", "/v1/documents/1"),
+            (403, "token-lifetime"),
+        ),
+        stop(
+            "a shared service account",
+            "the agent's own token, with no user behind it",
+            Some(Wanted::new("support-assistant", "support-assistant")),
+            ("GET", "/v1/documents/1"),
+            (403, "actor-mode"),
+        ),
         stop("no token", "", None, ("GET", "/v1/documents/1"), (401, "no-token")),
-        stop("another spelling of a path", "decided on and forwarded in its one canonical form", Some(alice()), ("GET", "/v1/%64ocuments/%31"), (200, "allowed-by-rule"))
-            .reaches("GET /v1/documents/1"),
-        stop("a path that two readers read differently", "refused, not repaired", Some(alice()), ("GET", "/v1/documents/2/..%2f1"), (400, "malformed-request")),
-        stop("headers that only Ambit may set", "removed; the upstream reads who really asks", Some(alice()), ("GET", "/v1/documents/3"), (200, "allowed-by-rule"))
-            .with(&[("ambit", "sub=\"root\""), ("X-HTTP-Method-Override", "DELETE")])
-            .reaches("GET /v1/documents/3"),
+        stop(
+            "another spelling of a path",
+            "decided on and forwarded in its one canonical form",
+            Some(alice()),
+            ("GET", "/v1/%64ocuments/%31"),
+            (200, "allowed-by-rule"),
+        )
+        .reaches("GET /v1/documents/1"),
+        stop(
+            "a path that two readers read differently",
+            "refused, not repaired",
+            Some(alice()),
+            ("GET", "/v1/documents/2/..%2f1"),
+            (400, "malformed-request"),
+        ),
+        stop(
+            "headers that only Ambit may set",
+            "removed; the upstream reads who really asks",
+            Some(alice()),
+            ("GET", "/v1/documents/3"),
+            (200, "allowed-by-rule"),
+        )
+        .with(&[("ambit", "sub=\"root\""), ("X-HTTP-Method-Override", "DELETE")])
+        .reaches("GET /v1/documents/3"),
     ]
 }
 
@@ -109,7 +199,10 @@ pub async fn take(root: &Path, demo: &Demo, paint: Paint) -> io::Result<bool> {
     let mut kept = true;
     println!(
         "{}",
-        paint.colour("1", &format!("{:<42} {:<5} {:<18} {:<28}", "request", "", "reason", "the upstream saw"))
+        paint.colour(
+            "1",
+            &format!("{:<42} {:<5} {:<18} {:<28}", "request", "", "reason", "the upstream saw")
+        )
     );
     for stop in stops() {
         let mut headers: Vec<(String, String)> =
@@ -124,7 +217,11 @@ pub async fn take(root: &Path, demo: &Demo, paint: Paint) -> io::Result<bool> {
         let wrong = broken(&stop, answer.status().as_u16(), answer.body(), &record, &seen);
         let saw = match seen.as_slice() {
             [] => "nothing".to_owned(),
-            all => all.iter().map(|s| format!("{} {}", s.method, s.target)).collect::<Vec<_>>().join(", "),
+            all => all
+                .iter()
+                .map(|s| format!("{} {}", s.method, s.target))
+                .collect::<Vec<_>>()
+                .join(", "),
         };
         let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or("-");
         println!(
@@ -195,11 +292,20 @@ fn does_not_load(root: &Path, paint: Paint) -> io::Result<bool> {
     let file = "policies/demo/unsafe.yaml";
     let text = std::fs::read_to_string(root.join(file))?;
     let refused = match Policy::load_yaml(file, &text) {
-        Err(errors) if errors.to_string().contains("nobody checks whose") => Some(errors.to_string()),
+        Err(errors) if errors.to_string().contains("nobody checks whose") => {
+            Some(errors.to_string())
+        }
         Err(_) | Ok(_) => None,
     };
-    let mark = if refused.is_some() { paint.colour("32", "✔") } else { paint.colour("1;31", "✘") };
-    println!("{:<42} {} {:<18} {:<28} {mark}", "a policy that leaves the record unchecked", paint.effect("deny"), "does not load", "");
+    let mark =
+        if refused.is_some() { paint.colour("32", "✔") } else { paint.colour("1;31", "✘") };
+    println!(
+        "{:<42} {} {:<18} {:<28} {mark}",
+        "a policy that leaves the record unchecked",
+        paint.effect("deny"),
+        "does not load",
+        ""
+    );
     println!("    {}", paint.colour("2", refused.as_deref().unwrap_or("it loads")));
     Ok(refused.is_some())
 }

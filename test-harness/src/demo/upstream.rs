@@ -91,12 +91,9 @@ pub(super) async fn serve(upstream: Arc<Upstream>, port: u16) -> io::Result<()> 
 }
 
 fn answer(request: &Asked) -> Answer {
-    let document = |(id, owner, title): &(&str, &str, &str)| {
-        json!({ "id": id, "owner": owner, "title": title })
-    };
-    let ticket = |(id, from, text): &(&str, &str, &str)| {
-        json!({ "id": id, "from": from, "text": text })
-    };
+    let document = |(id, owner, title): &(&str, &str, &str)| json!({ "id": id, "owner": owner, "title": title });
+    let ticket =
+        |(id, from, text): &(&str, &str, &str)| json!({ "id": id, "from": from, "text": text });
     let path = request.uri().path();
     let found: Option<Value> = match (path, path.rsplit_once('/')) {
         ("/v1/documents", _) => Some(DOCUMENTS.iter().map(document).collect()),

@@ -59,8 +59,9 @@ pub(crate) async fn send(
     body: &str,
 ) -> io::Result<Response<Bytes>> {
     let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(io::Error::other)?;
     tokio::spawn(connection);
     let mut request =
         Request::builder().method(method).uri(target).header("host", format!("127.0.0.1:{port}"));
