@@ -11,6 +11,7 @@ mod engine;
 mod event;
 mod forward;
 mod keys;
+mod looking;
 mod lookup;
 mod open;
 mod reply;
@@ -28,7 +29,6 @@ use crate::decision::{Decision, Effect, Reason};
 use crate::identity::{SignatureCheck, VerifiedToken};
 use crate::policy::document::{Mode, Tier};
 use crate::policy::routes::Match;
-use crate::policy::value::Sources;
 use crate::request::{
     AccessRequest, Action, AttributeState, Credential, HostAbilities, HttpFacts, Mapped,
 };
@@ -366,72 +366,6 @@ impl Enforcement {
             return Step::NeedBody;
         }
         self.conclude(decision)
-    }
-
-    fn look_up(&mut self, now: Timestamp, decision: Decision) -> Step {
-        let policy = &self.engine.policy;
-        let needed = self.mapped.as_ref().and_then(|mapped| {
-            let resource = policy.resources.get(mapped.resource as usize)?;
-            let route = policy.routes.route(mapped.route)?;
-            let asked = lookup::needed(
-                policy,
-                (mapped.resource, resource),
-                mapped.action,
-                &route.variables,
-                &mapped.raw_values,
-            );
-            Some(asked)
-        });
-        let Some(needed) = needed.filter(|needed| !needed.is_empty()) else {
-            // No variable of this path fills the look-up: it can never be asked.
-            for state in &mut self.attributes {
-                if *state == AttributeState::Pending(crate::policy::value::Source::Lookup) {
-                    *state = AttributeState::Unknown;
-                }
-            }
-            let again = self.decide(now);
-            let waits_for = Sources { lookup: false, ..again.waits_for };
-            self.decision = Some(decision);
-            return match waits_for.response {
-                true => self.forward_held(Decision { waits_for, ..again }),
-                false => self.conclude(Decision { waits_for, ..again }),
-            };
-        };
-        self.phase = Phase::LookingUp;
-        self.decision = Some(decision);
-        self.lookups = needed
-            .iter()
-            .map(|(callout, places)| PendingLookup {
-                number: callout.number,
-                places: places.clone(),
-                answered: false,
-            })
-            .collect();
-        Step::CallOut(needed.into_iter().map(|(callout, _)| callout).collect())
-    }
-
-    fn looked_up(&mut self, now: Timestamp, callout: u32, reply: CalloutReply<'_>) -> Step {
-        let engine = Rc::clone(&self.engine);
-        let resource = self
-            .mapped
-            .as_ref()
-            .and_then(|mapped| engine.policy.resources.get(mapped.resource as usize));
-        let pending = self.lookups.iter_mut().find(|one| one.number == callout && !one.answered);
-        let (Some(resource), Some(pending)) = (resource, pending) else {
-            return self.refuse(Reason::HostFailure);
-        };
-        pending.answered = true;
-        lookup::answered(resource, &pending.places, reply, &mut self.attributes);
-        if self.lookups.iter().any(|one| !one.answered) {
-            return Step::Wait;
-        }
-        // Attributes no rule reads were not asked for; nothing waits for them.
-        for state in &mut self.attributes {
-            if *state == AttributeState::Pending(crate::policy::value::Source::Lookup) {
-                *state = AttributeState::Unknown;
-            }
-        }
-        self.settle(now)
     }
 
     /// Takes the body so far; a reason where it is larger than may be held.

@@ -34,6 +34,8 @@ pub struct Record<'a> {
     pub actors: &'a [&'a str],
     /// Issuer of the token.
     pub issuer: &'a str,
+    /// The OAuth client the token was issued to.
+    pub client: &'a str,
     /// base64url SHA-256 of the token's `jti`.
     pub token: &'a str,
     /// Action class.
@@ -75,6 +77,7 @@ impl Record<'_> {
             line.close();
         }
         line.text("boot", self.boot);
+        line.text("client", self.client);
         line.text("effect", self.effect);
         line.open("http");
         line.text("host", self.http.1);

@@ -125,7 +125,14 @@ impl Asked {
             Some((raw, query)) => (raw, Some(query)),
             None => (target, None),
         };
-        let canonical = path::canonical(raw)?;
+        let canonical = match path::canonical(raw) {
+            Ok(canonical) => canonical,
+            Err(reason) => {
+                // For the record; nothing is decided on it.
+                raw.clone_into(&mut self.path);
+                return Err(reason);
+            }
+        };
         self.path_changed = canonical != raw;
         self.path = canonical.into_owned();
         if let Some(query) = query {
@@ -144,12 +151,15 @@ impl Asked {
         {
             return Err(BAD);
         }
-        self.presented = one.get("authorization")?.map(|value| {
-            credentials::parse(value).map(|presented| match presented {
-                credentials::Presented::Bearer(token) | credentials::Presented::Dpop(token) => {
-                    token.to_owned()
-                }
-            })
+        let presented = one.get("authorization")?;
+        // Some gateways join two headers into one with a comma: two credentials all the same.
+        if presented.is_some_and(|value| value.contains(',')) {
+            return Err(BAD);
+        }
+        self.presented = presented.map(|value| match credentials::parse(value)? {
+            credentials::Presented::Bearer(token) | credentials::Presented::Dpop(token) => {
+                Ok(token.to_owned())
+            }
         });
         for consumed in ["dpop", "ambit-approval", "ambit-grant", "content-length"] {
             one.get(consumed)?;

@@ -5,6 +5,7 @@ use crate::approval::digest::HttpRequest;
 use crate::approval::request::ApprovalRequest;
 use crate::audit::record::Record;
 use crate::decision::{Decision, Effect, Reason};
+use crate::identity::ClientId;
 use crate::policy::document::{AuditLevel, Mode, Tier};
 use crate::time::{Span, Timestamp};
 use serde_json::{Map, Value};
@@ -117,6 +118,13 @@ impl Enforcement {
         let resource = mapped.and_then(|mapped| policy.resources.get(mapped.resource as usize));
         let token = self.who.verified.as_deref();
         let issuer = token.and_then(|token| policy.issuers.get(token.issuer as usize));
+        let client = match token.map(|token| &token.client_id) {
+            Some(ClientId::Agreed(id)) => id.as_str(),
+            Some(ClientId::Conflict | ClientId::Missing) | None => "",
+        };
+        // A verified token names its person also where its actor is refused.
+        let person = issuer.zip(token.and_then(|token| token.person.as_deref()));
+        let person = person.map(|(issuer, person)| (issuer.realm.as_str(), person));
         self.with_who(|who| {
             let actors: Vec<&str> =
                 who.map_or_else(Vec::new, |who| who.chain.iter().map(|(_, id)| *id).collect());
@@ -132,8 +140,9 @@ impl Enforcement {
                 rules: &rules,
                 policy: (&policy.name, &policy.hash),
                 shadow: policy.mode == Mode::Shadow,
-                subject: who.map(|who| (who.subject_realm(), who.subject_id())),
+                subject: who.map(|who| (who.subject_realm(), who.subject_id())).or(person),
                 actors: &actors,
+                client,
                 issuer: issuer.map_or("", |issuer| issuer.issuer.as_str()),
                 token: token.map_or("", |token| token.jti_digest.as_str()),
                 action: mapped.map_or("", |mapped| mapped.action.name()),

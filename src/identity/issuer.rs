@@ -79,7 +79,10 @@ impl Issuer {
         };
         let person = written.person.as_ref();
         let one_list = |list: &Option<Vec<Requirement>>, habit: Proof| match list {
-            Some(list) => Proof { any_of: vec![list.clone()], ignores_case: false },
+            Some(list) => Proof {
+                any_of: list.iter().map(|one| vec![one.clone()]).collect(),
+                ignores_case: false,
+            },
             None => habit,
         };
         let rules = claims.iter().map(|(name, value_type)| {

@@ -20,7 +20,7 @@ pub(crate) fn compile(
     let mut problems = Vec::new();
     let targets = targets(document);
     let claims = claims(document, &mut problems);
-    let (issuers, terms) = issuers(document, &claims, &mut problems);
+    let (issuers, terms) = issuers(document, &targets, &claims, &mut problems);
     let subjects = subjects(document, &targets, &mut problems);
     let agents = actors::compile(document, &targets, &mut problems);
     let mut routes = Routes::default();
@@ -114,6 +114,7 @@ fn actor_from(document: &Document) -> Vec<ActorSource> {
 
 fn issuers(
     document: &Document,
+    targets: &BTreeMap<String, TargetId>,
     claims: &[(String, ValueType)],
     problems: &mut Vec<Problem>,
 ) -> (Vec<Issuer>, Vec<IssuerTerms>) {
@@ -153,6 +154,16 @@ fn issuers(
             ));
         }
         let compiled = Issuer::compile(at, issuer, &pointer, claims, problems);
+        for (theirs, ours) in compiled.mapped_scopes() {
+            let target = Scope::parse(ours).and_then(|scope| scope.target);
+            if let Some(name) = target.filter(|name| !targets.contains_key(*name)) {
+                problems.push(Problem::error(
+                    format!("{pointer}/scope_map/{}", escape(theirs)),
+                    format!("`{name}` is not a resource of this policy"),
+                    known(targets.keys()),
+                ));
+            }
+        }
         terms.push(IssuerTerms {
             issuer: issuer.issuer.clone(),
             realm: compiled.realm.clone(),

@@ -1,8 +1,19 @@
 //! Conditions: CEL text, compiled to a typed, three-valued test of our own.
 //!
 //! Names are resolved to slots and types are checked when the policy loads, so a misspelt name is
-//! a load error and never a silent deny. Evaluation is total, allocates nothing that grows with
-//! the input, and is bounded by counted steps.
+//! a load error and never a silent deny. Evaluation is total, does not allocate, and is bounded by
+//! counted steps.
+//!
+//! - Three values (Kleene): `false && unknown` is false, `true || unknown` true; `exists` is an
+//!   `||` and `all` an `&&` over the elements; every other test of an unknown value is unknown.
+//! - `item in list` is `list.exists(one, one == item)`, so an empty list has no item, not even an
+//!   unknown one.
+//! - Numbers compare across `int` and `double`, exactly. Other types do not mix: a load error where
+//!   the types are declared, and unknown where a `dyn` value turns out to be of another type.
+//!   `null` is asked for with `== null`. JSON objects are not compared.
+//! - `has(x)` of a claim or an attribute is true or unknown, never false, for it may be withheld.
+//!   Inside a known `dyn` value (`has(args.a.b)`) it is false where a member on the way is missing,
+//!   and unknown where something on the way is no object.
 
 mod check;
 mod compare;
@@ -21,7 +32,7 @@ pub(crate) use names::nearest;
 use crate::policy::value::{Fact, Sources, ValueType};
 use std::fmt;
 
-/// Steps one decision's conditions may take together, unless the policy's caller says otherwise.
+/// Steps one condition may take; see [`Condition::evaluate`].
 pub const MAX_STEPS: u32 = 10_000;
 
 /// The longest condition, in bytes.

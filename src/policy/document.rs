@@ -71,9 +71,9 @@ pub struct Issuer {
     pub token_types: Option<Vec<String>>,
     /// What every token of this issuer must show to be taken for an access token.
     pub require: Option<Vec<Requirement>>,
-    /// What proves that a user stands behind the token; all must hold.
+    /// What proves that a user stands behind the token: any of these.
     pub user_token: Option<Vec<Requirement>>,
-    /// What proves that the agent itself is the subject; all must hold.
+    /// What proves that the agent itself is the subject: any of these.
     pub own_token: Option<Vec<Requirement>>,
     /// Which claims name a person for good.
     pub person: Option<Person>,

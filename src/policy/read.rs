@@ -185,8 +185,10 @@ fn collect_spans(
     }
 }
 
+/// A tree as a JSON value, places left out.
 #[cfg(feature = "author")]
-fn to_json(node: &Node) -> serde_json::Value {
+#[must_use]
+pub fn to_json(node: &Node) -> serde_json::Value {
     use serde_json::Value;
     match &node.kind {
         Kind::Bool(value) => Value::Bool(*value),

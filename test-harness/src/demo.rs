@@ -6,9 +6,10 @@ pub mod issuer;
 pub mod live;
 mod tour;
 mod upstream;
-mod web;
+pub mod web;
 
 pub use tour::{print_commands, take};
+pub use upstream::Seen;
 
 use gateway::Gateway;
 use issuer::Issuer;
@@ -25,17 +26,15 @@ pub mod ports {
     pub const UPSTREAM: u16 = 10001;
     /// The development issuer: keys and tokens.
     pub const ISSUER: u16 = 10002;
+    /// What the upstream saw since it was last asked, as JSON.
+    pub const SEEN: u16 = 10003;
     /// Envoy's own administration.
     pub const ADMIN: u16 = 10004;
 }
 
-/// Everything that runs.
+/// Everything that runs; the issuer and the upstream end with the process.
 #[derive(Debug)]
 pub struct Demo {
-    /// The development issuer.
-    pub issuer: Arc<Issuer>,
-    /// The upstream, with all it saw.
-    pub upstream: Arc<Upstream>,
     /// Envoy.
     pub gateway: Gateway,
 }
@@ -48,9 +47,15 @@ impl Demo {
     pub async fn start(root: &Path) -> io::Result<Self> {
         let issuer = Arc::new(Issuer::new()?);
         let upstream = Arc::new(Upstream::default());
-        issuer::serve(Arc::clone(&issuer), ports::ISSUER).await?;
+        issuer::serve(issuer, ports::ISSUER).await?;
         upstream::serve(Arc::clone(&upstream), ports::UPSTREAM).await?;
+        upstream::serve_seen(upstream, ports::SEEN).await?;
         let gateway = Gateway::start(root, "policies/demo/policy.yaml").await?;
-        Ok(Self { issuer, upstream, gateway })
+        Ok(Self { gateway })
+    }
+
+    /// Whether another `ambit run` on this machine has everything running already.
+    pub async fn is_running() -> bool {
+        upstream::take_seen().await.is_ok()
     }
 }

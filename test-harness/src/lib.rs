@@ -2,3 +2,7 @@
 //! alike, and the demo that `make run` and `make demo` start.
 
 pub mod demo;
+#[cfg(feature = "wasm-host")]
+pub mod proxy_host;
+#[cfg(feature = "wasm-host")]
+pub mod scenario;

@@ -7,7 +7,6 @@ use super::syntax::Syntax;
 use super::tree::{Node, Operand};
 use super::{ConditionError, Declarations, Slot};
 use crate::policy::value::ValueType;
-use std::collections::BTreeSet;
 
 /// Checks a whole condition; gives its tree and the facts it reads, sorted.
 pub(super) fn check(
@@ -15,9 +14,9 @@ pub(super) fn check(
     declarations: &Declarations<'_>,
 ) -> Result<(Node, Box<[Slot]>), Vec<ConditionError>> {
     let mut checker =
-        Checker { declarations, errors: Vec::new(), slots: BTreeSet::new(), variables: Vec::new() };
+        Checker { declarations, errors: Vec::new(), slots: Vec::new(), variables: Vec::new() };
     match checker.test(syntax) {
-        Some(root) if checker.errors.is_empty() => Ok((root, checker.slots.into_iter().collect())),
+        Some(root) if checker.errors.is_empty() => Ok((root, checker.slots.into())),
         _ => Err(checker.errors),
     }
 }
@@ -26,7 +25,8 @@ pub(super) fn check(
 struct Checker<'a> {
     declarations: &'a Declarations<'a>,
     errors: Vec<ConditionError>,
-    slots: BTreeSet<Slot>,
+    /// Sorted.
+    slots: Vec<Slot>,
     /// Loop variables in force, outermost first.
     variables: Vec<(&'a str, ValueType)>,
 }

@@ -3,7 +3,7 @@
 mod values;
 
 use super::compare::Known;
-use super::syntax::TextTest;
+use super::syntax::{Comparison, TextTest};
 use super::tree::{Node, Operand};
 use super::{Facts, Truth, Verdict};
 use crate::policy::value::Sources;
@@ -131,6 +131,14 @@ impl<'a, F: Facts> Run<'a, F> {
             }
             Node::Any(tests) => {
                 Answer::gather(true, tests.iter().map(|test| self.test(test, loops)))?
+            }
+            // What nearly every condition is; worth its own way through.
+            Node::Compare { operator, left, right }
+                if operator.is_equality()
+                    && let (Some(left), Some(right)) = (self.string(left), self.string(right)) =>
+            {
+                self.spend_strings(left, right)?;
+                ((left == right) == (*operator == Comparison::Equal)).into()
             }
             Node::Compare { operator, left, right } => {
                 let left = self.value(left, loops)?;

@@ -126,7 +126,7 @@ impl Root {
         let root = self.name();
         let members = self.members(declarations);
         let prefix = format!("{root}.");
-        let suggestion = suggestion(member, members.iter().map(String::as_str), &prefix);
+        let suggestion = suggestion(member, members.iter().copied(), &prefix);
         ConditionError::new(
             format!("unknown name `{root}.{member}`{suggestion}"),
             self.expected_members(declarations),
@@ -146,12 +146,11 @@ impl Root {
         one_of(&members) + declare
     }
 
-    fn members(self, declarations: &Declarations<'_>) -> Vec<String> {
+    fn members<'a>(self, declarations: &Declarations<'a>) -> Vec<&'a str> {
         let fixed = self.fixed().iter().map(|(name, ..)| *name);
-        let declared = self.declared(declarations);
-        let declared = declared.iter().map(|(name, ..)| *name);
-        let mut members: Vec<String> = fixed.chain(declared).map(str::to_owned).collect();
-        members.sort();
+        let declared = self.declared(declarations).into_iter().map(|(name, ..)| name);
+        let mut members: Vec<&str> = fixed.chain(declared).collect();
+        members.sort_unstable();
         members.dedup();
         members
     }

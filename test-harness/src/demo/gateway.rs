@@ -15,6 +15,9 @@ use tokio::process::{Child, Command};
 /// How long Envoy may take to compile the module and open its ports.
 const START_TRIES: u32 = 300;
 
+/// Where the demo's records go, below the project's folder.
+pub const RECORDS: &str = ".run/records.log";
+
 /// A running Envoy. It ends when this value does.
 #[derive(Debug)]
 pub struct Gateway {
@@ -23,15 +26,26 @@ pub struct Gateway {
     pub records: PathBuf,
 }
 
+/// One listener: a port, the policy behind it, and where its records go.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// The port agents talk to.
+    pub port: u16,
+    /// The compiled policy, as the module is given it.
+    pub policy: String,
+    /// The file that each decision's record is appended to.
+    pub records: PathBuf,
+}
+
 /// What an Envoy is started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The port agents talk to.
-    pub listen: u16,
+    /// Its listeners.
+    pub listeners: Vec<Listener>,
     /// Envoy's administration.
     pub admin: u16,
-    /// The compiled policy, as the module is given it.
-    pub policy: String,
+    /// `AMBIT_SIGNING_KEY`: an Ed25519 seed in base64url.
+    pub signing_key: String,
     /// Cluster names with the ports they stand for, all on 127.0.0.1; `upstream` gets the requests.
     pub clusters: Vec<(String, u16)>,
     /// The module.
@@ -46,11 +60,16 @@ impl Gateway {
     /// # Errors
     /// The policy does not load, the module or Envoy is missing, or Envoy ends early.
     pub async fn start(root: &Path, policy: &str) -> io::Result<Self> {
-        let compiled = compiled(root, policy)?;
+        let folder = root.join(".run");
+        let listener = Listener {
+            port: ports::GATEWAY,
+            policy: compiled(root, policy)?,
+            records: root.join(RECORDS),
+        };
         let settings = Settings {
-            listen: ports::GATEWAY,
+            listeners: vec![listener],
             admin: ports::ADMIN,
-            policy: compiled,
+            signing_key: URL_SAFE_NO_PAD.encode(super::issuer::seed()?),
             clusters: vec![
                 ("upstream".to_owned(), ports::UPSTREAM),
                 ("docs-index".to_owned(), ports::UPSTREAM),
@@ -59,8 +78,10 @@ impl Gateway {
             module: root.join("dist/ambit.wasm"),
             workers: 2,
         };
-        let folder = root.join(".run");
-        Self::start_with(root, &folder, &settings).await
+        let gateway = Self::start_with(root, &folder, &settings).await?;
+        // The first fetch of keys begins with the first tick.
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        Ok(gateway)
     }
 
     /// As [`Gateway::start`], with everything said.
@@ -69,11 +90,24 @@ impl Gateway {
     /// As there.
     pub async fn start_with(root: &Path, folder: &Path, settings: &Settings) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let records = folder.join("records.log");
-        std::fs::write(&records, "")?;
-        let configuration = folder.join("envoy.json");
-        let text = serde_json::to_string_pretty(&configuration_of(settings, &records))?;
-        std::fs::write(&configuration, text)?;
+        for listener in &settings.listeners {
+            std::fs::write(&listener.records, "")?;
+        }
+        Self::launch(root, folder, settings, &configuration_of(settings)).await
+    }
+
+    /// Starts Envoy with a configuration of the caller's, and waits for the settings' listeners.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub async fn launch(
+        root: &Path,
+        folder: &Path,
+        settings: &Settings,
+        configuration: &Value,
+    ) -> io::Result<Self> {
+        let file = folder.join("envoy.json");
+        std::fs::write(&file, serde_json::to_string_pretty(configuration)?)?;
         if !settings.module.is_file() {
             return Err(io::Error::other(format!(
                 "{} is not there: run `make module`",
@@ -82,13 +116,19 @@ impl Gateway {
         }
         let envoy = envoy(root)?;
         let log = std::fs::File::create(folder.join("envoy.log"))?;
-        let key = URL_SAFE_NO_PAD.encode(super::issuer::seed()?);
         let child = Command::new(envoy)
             .arg("-c")
-            .arg(&configuration)
-            .args(["--use-dynamic-base-id", "--log-level", "info", "--concurrency"])
+            .arg(&file)
+            .args([
+                "--use-dynamic-base-id",
+                "--log-level",
+                "info",
+                "--file-flush-interval-msec",
+                "50",
+            ])
+            .arg("--concurrency")
             .arg(settings.workers.to_string())
-            .env("AMBIT_SIGNING_KEY", key)
+            .env("AMBIT_SIGNING_KEY", &settings.signing_key)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -96,8 +136,12 @@ impl Gateway {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let mut gateway = Self { child, records };
-        gateway.wait_until_it_decides(settings.listen, folder).await?;
+        let first = settings.listeners.first().map(|listener| listener.records.clone());
+        let mut gateway = Self { child, records: first.unwrap_or_default() };
+        for listener in &settings.listeners {
+            gateway.wait_until_it_decides(listener.port, folder).await?;
+            std::fs::write(&listener.records, "")?;
+        }
         Ok(gateway)
     }
 
@@ -113,8 +157,7 @@ impl Gateway {
         let _ = self.child.kill().await;
     }
 
-    /// A request without a token must be refused by Ambit, and not by an Envoy without it; and the
-    /// issuer's keys must have been fetched.
+    /// Waits until something but a 503 comes back: a filter without its module answers 503.
     async fn wait_until_it_decides(&mut self, port: u16, folder: &Path) -> io::Result<()> {
         let unknown = "Bearer e30.e30.e30".to_owned();
         for _ in 0..START_TRIES {
@@ -128,12 +171,11 @@ impl Gateway {
             let headers = [("authorization".to_owned(), unknown.clone())];
             let asked = super::web::send(port, "GET", "/ready", &headers, "");
             if let Ok(Ok(answer)) = tokio::time::timeout(Duration::from_secs(2), asked).await
-                && answer.status() == 401
-                && answer.body().windows(7).any(|part| part == b"urn:amb")
+                // 503 is an Envoy whose module is not there yet. In shadow mode everything passes.
+                && answer.status() != 503
             {
-                std::fs::write(&self.records, "")?;
-                // The first fetch of keys begins with the first tick.
-                tokio::time::sleep(Duration::from_millis(1500)).await;
+                // Envoy writes its access log with a delay; what it wrote of this is dropped.
+                tokio::time::sleep(Duration::from_millis(150)).await;
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -174,7 +216,9 @@ fn tail(log: &Path) -> String {
 
 /// Envoy's configuration. What each setting is for stands in envoy/README.md.
 #[must_use]
-pub fn configuration_of(settings: &Settings, records: &Path) -> Value {
+pub fn configuration_of(settings: &Settings) -> Value {
+    let listeners: Vec<Value> =
+        settings.listeners.iter().map(|one| listener(settings, one)).collect();
     let clusters: Vec<Value> = settings
         .clusters
         .iter()
@@ -192,7 +236,7 @@ pub fn configuration_of(settings: &Settings, records: &Path) -> Value {
         .collect();
     json!({
         "admin": { "address": address(settings.admin) },
-        "static_resources": { "listeners": [listener(settings, records)], "clusters": clusters },
+        "static_resources": { "listeners": listeners, "clusters": clusters },
     })
 }
 
@@ -200,12 +244,14 @@ fn address(port: u16) -> Value {
     json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } })
 }
 
-fn listener(settings: &Settings, records: &Path) -> Value {
+/// One listener's configuration.
+#[must_use]
+pub fn listener(settings: &Settings, listener: &Listener) -> Value {
     let record = json!({
         "name": "envoy.access_loggers.file",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-            "path": records,
+            "path": listener.records,
             "log_format": {
                 "text_format_source": {
                     "inline_string": "%FILTER_STATE(wasm.ambit_record:PLAIN)%\n"
@@ -230,7 +276,7 @@ fn listener(settings: &Settings, records: &Path) -> Value {
                 },
                 "configuration": {
                     "@type": "type.googleapis.com/google.protobuf.StringValue",
-                    "value": settings.policy,
+                    "value": listener.policy,
                 },
             },
         },
@@ -260,8 +306,8 @@ fn listener(settings: &Settings, records: &Path) -> Value {
         "http_filters": [ambit, router],
     });
     json!({
-        "name": "agents",
-        "address": address(settings.listen),
+        "name": format!("agents-{}", listener.port),
+        "address": address(listener.port),
         "per_connection_buffer_limit_bytes": 1_048_576,
         "filter_chains": [{
             "filters": [{

@@ -35,13 +35,14 @@ pub fn line(record: &Value, paint: Paint) -> String {
         .unwrap_or_default();
     let who = match (text("/subject/id"), actors.join(" ← ")) {
         ("-", actors) if actors.is_empty() => "nobody known".to_owned(),
+        (subject, actors) if actors.is_empty() => format!("{}? for {subject}", text("/client")),
         (subject, actors) if subject == actors => format!("{actors} for itself"),
         (subject, actors) => format!("{actors} for {subject}"),
     };
     let time = record.get("time").and_then(Value::as_i64).unwrap_or_default();
     let seconds = time.div_euclid(1000).rem_euclid(86_400);
     format!(
-        "{} {} {:<16} {:<32} {:<6} {} {}",
+        "{} {} {:<18} {:<32} {:<6} {} {}",
         paint.colour(
             "2",
             &format!("{:02}:{:02}:{:02}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
@@ -78,7 +79,7 @@ impl Records {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn next(&mut self) -> io::Result<Vec<Value>> {
+    pub fn newest(&mut self) -> io::Result<Vec<Value>> {
         let bytes = std::fs::read(&self.path)?;
         let new = bytes.get(self.read..).unwrap_or_default();
         let whole =
@@ -101,7 +102,7 @@ impl Records {
     /// None comes within ten seconds.
     pub async fn wait(&mut self) -> io::Result<Value> {
         for _ in 0..200 {
-            if let Some(record) = self.next()?.into_iter().next() {
+            if let Some(record) = self.newest()?.into_iter().next() {
                 return Ok(record);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -117,7 +118,7 @@ impl Records {
 pub async fn follow(path: &Path, paint: Paint) -> io::Result<()> {
     let mut records = Records::after(path)?;
     loop {
-        for record in records.next()? {
+        for record in records.newest()? {
             println!("{}", line(&record, paint));
         }
         tokio::time::sleep(Duration::from_millis(150)).await;

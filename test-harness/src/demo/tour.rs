@@ -3,7 +3,7 @@
 
 use super::issuer::{Wanted, token_url};
 use super::live::{Paint, Records};
-use super::{Demo, ports, web};
+use super::{ports, upstream, web};
 use ambit::policy::Policy;
 use serde_json::Value;
 use std::io;
@@ -189,13 +189,13 @@ pub fn print_commands(paint: Paint) {
     }
 }
 
-/// Takes the tour. Whether every promise was kept.
+/// Takes the tour against what runs, here or in another process. Whether every promise was kept.
 ///
 /// # Errors
 /// A request could not be sent, or no record was written for it.
-pub async fn take(root: &Path, demo: &Demo, paint: Paint) -> io::Result<bool> {
-    let mut records = Records::after(&demo.gateway.records)?;
-    let _ = demo.upstream.take_seen();
+pub async fn take(root: &Path, paint: Paint) -> io::Result<bool> {
+    let mut records = Records::after(&root.join(super::gateway::RECORDS))?;
+    upstream::take_seen().await?;
     let mut kept = true;
     println!(
         "{}",
@@ -208,12 +208,15 @@ pub async fn take(root: &Path, demo: &Demo, paint: Paint) -> io::Result<bool> {
         let mut headers: Vec<(String, String)> =
             stop.headers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         if let Some(token) = &stop.token {
-            let token = demo.issuer.token(token);
+            let url = token_url(token);
+            let target = url.find("/token").and_then(|at| url.get(at..)).unwrap_or_default();
+            let token = web::send(ports::ISSUER, "GET", target, &[], "").await?;
+            let token = String::from_utf8_lossy(token.body()).into_owned();
             headers.push(("authorization".to_owned(), format!("Bearer {token}")));
         }
         let answer = web::send(ports::GATEWAY, stop.method, stop.target, &headers, "").await?;
         let record = records.wait().await?;
-        let seen = demo.upstream.take_seen();
+        let seen = upstream::take_seen().await?;
         let wrong = broken(&stop, answer.status().as_u16(), answer.body(), &record, &seen);
         let saw = match seen.as_slice() {
             [] => "nothing".to_owned(),
@@ -248,7 +251,7 @@ fn broken(
     status: u16,
     body: &[u8],
     record: &Value,
-    seen: &[super::upstream::Seen],
+    seen: &[upstream::Seen],
 ) -> Vec<String> {
     let mut wrong = Vec::new();
     if status != stop.status {

@@ -2,6 +2,7 @@
 //! and a memory of every request that reached it.
 
 use super::web::{self, Answer, Asked};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -16,7 +17,7 @@ pub struct Upstream {
 }
 
 /// One request as the upstream read it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Seen {
     /// Method.
     pub method: String,
@@ -88,6 +89,17 @@ pub(super) async fn serve(upstream: Arc<Upstream>, port: u16) -> io::Result<()> 
         answer(&request)
     })
     .await
+}
+
+/// Serves what came since the last time, so that a tour can hold promises against it.
+pub(super) async fn serve_seen(upstream: Arc<Upstream>, port: u16) -> io::Result<()> {
+    web::serve(port, move |_| web::json(200, &json!(upstream.take_seen()))).await
+}
+
+/// What the running upstream saw since the last time.
+pub(super) async fn take_seen() -> io::Result<Vec<Seen>> {
+    let answer = web::send(super::ports::SEEN, "GET", "/seen", &[], "").await?;
+    serde_json::from_slice(answer.body()).map_err(io::Error::other)
 }
 
 fn answer(request: &Asked) -> Answer {

@@ -11,12 +11,15 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 
 /// A request with its whole body.
-pub(crate) type Asked = Request<Bytes>;
+pub type Asked = Request<Bytes>;
 /// An answer with its whole body.
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub type Answer = Response<Full<Bytes>>;
 
 /// Serves on 127.0.0.1 until the process ends.
-pub(crate) async fn serve<F>(port: u16, answer: F) -> io::Result<()>
+///
+/// # Errors
+/// The port is taken.
+pub async fn serve<F>(port: u16, answer: F) -> io::Result<()>
 where
     F: Fn(Asked) -> Answer + Send + Sync + 'static,
 {
@@ -51,7 +54,10 @@ where
 }
 
 /// Sends one request and reads the whole answer.
-pub(crate) async fn send(
+///
+/// # Errors
+/// There is no whole answer.
+pub async fn send(
     port: u16,
     method: &str,
     target: &str,
@@ -63,8 +69,10 @@ pub(crate) async fn send(
         .await
         .map_err(io::Error::other)?;
     tokio::spawn(connection);
-    let mut request =
-        Request::builder().method(method).uri(target).header("host", format!("127.0.0.1:{port}"));
+    let mut request = Request::builder().method(method).uri(target);
+    if !headers.iter().any(|(name, _)| name == "host") {
+        request = request.header("host", format!("127.0.0.1:{port}"));
+    }
     for (name, value) in headers {
         request = request.header(name, value);
     }
@@ -77,12 +85,14 @@ pub(crate) async fn send(
 }
 
 /// A JSON answer.
-pub(crate) fn json(status: u16, body: &serde_json::Value) -> Answer {
+#[must_use]
+pub fn json(status: u16, body: &serde_json::Value) -> Answer {
     answer(status, "application/json", body.to_string())
 }
 
 /// A text answer.
-pub(crate) fn plain(status: u16, body: &str) -> Answer {
+#[must_use]
+pub fn plain(status: u16, body: &str) -> Answer {
     answer(status, "text/plain", body.to_owned())
 }
 
@@ -96,7 +106,8 @@ fn answer(status: u16, content_type: &str, body: String) -> Answer {
 }
 
 /// The parameters of a query string, decoded.
-pub(crate) fn parameters(request: &Asked) -> Vec<(String, String)> {
+#[must_use]
+pub fn parameters(request: &Asked) -> Vec<(String, String)> {
     let query = request.uri().query().unwrap_or_default();
     query
         .split('&')

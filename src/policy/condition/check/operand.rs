@@ -131,7 +131,9 @@ impl<'a> Checker<'a> {
         };
         match found {
             Ok((slot, value_type)) => {
-                self.slots.insert(slot);
+                if let Err(at) = self.slots.binary_search(&slot) {
+                    self.slots.insert(at, slot);
+                }
                 Some((Operand::Slot(slot), value_type))
             }
             Err(error) => self.refuse(error.message, error.expected),

@@ -117,15 +117,15 @@ impl<'a> Checker<'a> {
         for value in &values {
             if let Value::String(text) = value {
                 self.possible_text(&item, text)?;
-                strings.push(Box::from(text.as_str()));
+                strings.push(text.as_str());
             }
         }
         if strings.len() != values.len() || strings.is_empty() {
             return Some(Node::In { item, list: Operand::Value(Value::List(values)) });
         }
-        strings.sort();
+        strings.sort_unstable();
         strings.dedup();
-        Some(Node::InStrings { item, strings: strings.into() })
+        Some(Node::InStrings { item, strings: strings.into_iter().map(Box::from).collect() })
     }
 
     pub(super) fn text(

@@ -5,7 +5,7 @@ use crate::policy::condition::Facts;
 use crate::policy::condition::compare::{self, Known, List};
 use crate::policy::condition::syntax::Comparison;
 use crate::policy::condition::tree::{Operand, Path, Step};
-use crate::policy::value::{Fact, Sources};
+use crate::policy::value::{Fact, Sources, Value, ValueRef};
 use std::cmp::Ordering;
 
 /// Arrays inside arrays that are compared; deeper ones compare to nothing.
@@ -45,6 +45,19 @@ impl<'a, F: Facts> Run<'a, F> {
                 Answer::Unknown(sources) => Seen::Unknown(sources),
             },
         })
+    }
+
+    /// A fact or a literal that is a known string.
+    #[inline]
+    pub(super) fn string(&self, operand: &'a Operand) -> Option<&'a str> {
+        match operand {
+            Operand::Slot(slot) => match self.facts.fact(*slot) {
+                Fact::Known(ValueRef::String(text)) => Some(text),
+                _ => None,
+            },
+            Operand::Value(Value::String(text)) => Some(text),
+            _ => None,
+        }
     }
 
     /// Follows a way as far as it goes.
@@ -153,11 +166,13 @@ impl<'a, F: Facts> Run<'a, F> {
 
     fn spend_pair(&mut self, left: Known<'_>, right: Known<'_>) -> Result<(), OutOfSteps> {
         match (left, right) {
-            (Known::String(left), Known::String(right)) if left.len().min(right.len()) >= 64 => {
-                self.spend_bytes(left.len().min(right.len()))
-            }
+            (Known::String(left), Known::String(right)) => self.spend_strings(left, right),
             _ => Ok(()),
         }
+    }
+
+    pub(super) fn spend_strings(&mut self, left: &str, right: &str) -> Result<(), OutOfSteps> {
+        self.spend_bytes(left.len().min(right.len()))
     }
 }
 

@@ -351,3 +351,23 @@ fn what_is_no_condition_is_told_with_its_place() {
         ("args.`a` == 1", "a name in backticks is not supported in conditions; expected NAMES"),
     ]);
 }
+
+#[test]
+fn a_name_that_is_declared_twice_is_refused() {
+    let attribute = |value_type, number| ("size".to_owned(), value_type, number);
+    let attributes = [attribute(ValueType::Int, 1), attribute(ValueType::String, 2)];
+    let declarations = Declarations { claims: &[], attributes: &attributes };
+    let errors = compile("resource.size == 1", &declarations).unwrap_err();
+    assert_eq!(
+        errors[0].to_string(),
+        "`resource.size` is declared twice; expected one declaration"
+    );
+}
+
+#[test]
+fn a_declared_name_never_takes_the_place_of_a_fixed_one() {
+    let claims = [("id".to_owned(), ValueType::Int)];
+    let declarations = Declarations { claims: &claims, attributes: &[] };
+    let condition = compile("subject.id == 'a'", &declarations).unwrap();
+    assert_eq!(condition.slots(), [Slot::SubjectId]);
+}

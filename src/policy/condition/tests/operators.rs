@@ -355,11 +355,38 @@ fn steps_are_counted_and_their_end_settles_nothing() {
     assert_eq!(condition.evaluate(&world(), &mut steps), is(true));
 }
 
+fn spent(text: &str, world: &World) -> u32 {
+    let mut steps = 10_000;
+    assert_ne!(compiled(text).evaluate(world, &mut steps).truth, Truth::Unknown, "{text}");
+    10_000 - steps
+}
+
 #[test]
-fn long_texts_cost_more_steps() {
-    let world = World::default().with("subject.id", "x".repeat(6400).as_str());
-    let mut steps = 1000;
-    let condition = compiled("subject.id.contains('y')");
-    assert_eq!(condition.evaluate(&world, &mut steps), is(false));
-    assert_eq!(steps, 899);
+fn what_is_long_or_wide_costs_more_steps() {
+    let long = "x".repeat(6400);
+    let members = |count: u32| {
+        let members: Vec<String> = (0..count).map(|at| format!("\"m{at}\": {at}")).collect();
+        World::default().with("args", dyn_json(&format!("{{{}}}", members.join(","))))
+    };
+    let world = World::default()
+        .with("subject.id", long.as_str())
+        .with("actor.id", long.as_str())
+        .with("subject.tenant", "x");
+    assert_eq!(spent("subject.tenant == subject.tenant", &world), 1);
+    assert_eq!(spent("subject.id == subject.tenant", &world), 1);
+    assert_eq!(spent("subject.id == actor.id", &world), 101);
+    assert_eq!(spent("subject.id <= actor.id", &world), 101);
+    assert_eq!(spent("subject.id.contains('y')", &world), 101);
+    assert_eq!(spent("args.m0 == 0", &members(1)), 1);
+    assert_eq!(spent("args.m0 == 0", &members(1600)), 101);
+}
+
+#[test]
+fn arrays_nested_beyond_a_bound_are_not_compared() {
+    let nested = |depth: usize| {
+        let array = format!("{{\"a\": {}1{}}}", "[".repeat(depth), "]".repeat(depth));
+        World::default().with("args", dyn_json(&array))
+    };
+    assert_eq!(verdict("args.a == args.a", &nested(32)), is(true));
+    assert_eq!(verdict("args.a == args.a", &nested(33)), FINAL);
 }

@@ -1,0 +1,38 @@
+//! A proxy-wasm host on wasmtime: runs the shipped module as Envoy would, with everything around it
+//! under the test's control.
+//!
+//! ```no_run
+//! use ambit_test_harness::proxy_host::{Gateway, Module, Request, Response};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let module = Module::compile(&std::fs::read("dist/ambit.wasm")?)?;
+//! let mut gateway = Gateway::builder(&module)
+//!     .configuration("{…}")
+//!     .upstream(|_| Response::new(200).header("content-type", "application/json").body("{}"))
+//!     .build()?;
+//! let exchange = gateway.send(Request::get("/v1/documents/1").header("authorization", "Bearer …"));
+//! assert_eq!(exchange.client.map(|answer| answer.status), Some(200));
+//! # Ok(()) }
+//! ```
+//!
+//! The host keeps Envoy 1.40's semantics where a filter depends on them: headers held while the body
+//! arrives, buffering and its limit, trailers as the end of a body, local replies that come back
+//! through the response callbacks, request headers that cannot be read in the response phase,
+//! callouts whose status and not arrival decides, a trap that closes the worker for good. Each
+//! gateway is its own: no globals, so tests run side by side.
+
+mod gateway;
+mod imports;
+mod memory;
+mod message;
+mod pairs;
+mod shared;
+mod signature;
+mod state;
+mod stream;
+mod worker;
+
+pub use gateway::{Builder, Gateway};
+pub use message::{Callout, CalloutAnswer, Exchange, Request, Response, Seen};
+pub use shared::{CasDialect, SharedData};
+pub use worker::{HostError, Module};

@@ -1,0 +1,318 @@
+//! The file format.
+
+use ambit::identity::issue::SigningKey;
+use ambit::policy::node::{Kind, Node};
+use ambit::policy::read::{read_yaml, to_json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// One file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioFile {
+    /// The policy, in YAML; `JWK` stands for the test issuer's key.
+    #[serde(default)]
+    pub policy: String,
+    /// Instead: a policy beside this file, whose issuers all get the test issuer's key.
+    #[serde(default)]
+    pub policy_path: String,
+    /// Claims of every token of this file, over the good ones.
+    #[serde(default)]
+    pub token_defaults: Map<String, Value>,
+    /// The host of every request that says none.
+    #[serde(default = "host")]
+    pub host: String,
+    /// What clusters answer: cluster, then path (`*` for every other).
+    #[serde(default)]
+    pub clusters: BTreeMap<String, BTreeMap<String, Scripted>>,
+    /// What the upstream answers.
+    #[serde(default)]
+    pub upstream: Scripted,
+    /// The requests.
+    pub requests: Vec<Ask>,
+}
+
+/// A scripted answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scripted {
+    /// Status.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// Headers beside `content-type: application/json`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Body.
+    #[serde(default)]
+    pub body: String,
+    /// Milliseconds before it comes.
+    #[serde(default)]
+    pub delay: u64,
+}
+
+const fn ok() -> u16 {
+    200
+}
+
+impl Default for Scripted {
+    fn default() -> Self {
+        Self { status: 200, headers: BTreeMap::new(), body: "{}".to_owned(), delay: 0 }
+    }
+}
+
+/// One request, and what must come of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// A sentence.
+    pub name: String,
+    /// Claims of the token, over the good ones of alice's agent `bot`; null takes one away. None
+    /// without a token.
+    #[serde(default)]
+    pub token: Option<Map<String, Value>>,
+    /// `forged`: signed by another key. `header`: header members over the good ones.
+    #[serde(default)]
+    pub forged: bool,
+    /// Members of the token's header over the good ones.
+    #[serde(default)]
+    pub token_header: Map<String, Value>,
+    /// Method.
+    #[serde(default = "get")]
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Host.
+    #[serde(default)]
+    pub host: String,
+    /// More headers: name and value; `\xNN` in a value is that byte.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// The body in pieces.
+    #[serde(default)]
+    pub chunks: Vec<String>,
+    /// Trailers.
+    #[serde(default)]
+    pub trailers: Vec<(String, String)>,
+    /// Another answer of the upstream than the file's.
+    #[serde(default)]
+    pub upstream: Option<Scripted>,
+    /// What must come of it.
+    pub expect: Expect,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn host() -> String {
+    "api.example.com".to_owned()
+}
+
+/// What must come of a request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// Status the client gets.
+    pub status: u16,
+    /// Reason code in the record.
+    pub reason: String,
+    /// What the upstream must see; nothing may reach it where this is left out.
+    #[serde(default)]
+    pub upstream: Option<Sighting>,
+    /// Texts the client's answer must hold, headers or body.
+    #[serde(default)]
+    pub client: Vec<String>,
+    /// Rules that determined the decision.
+    #[serde(default)]
+    pub rules: Vec<String>,
+}
+
+/// What the upstream must see.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sighting {
+    /// Path and query.
+    pub path: String,
+    /// Body.
+    #[serde(default)]
+    pub body: String,
+    /// Texts that headers of these names must hold.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Headers that must not be there.
+    #[serde(default)]
+    pub absent: Vec<String>,
+}
+
+impl ScenarioFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not of the format.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
+        let source = read_yaml(&name, &text).map_err(|errors| errors.to_string())?;
+        let mut file: Self = serde_json::from_value(to_json(&source.root))
+            .map_err(|error| format!("{name}: {error}"))?;
+        if !file.policy_path.is_empty() {
+            let beside = path.with_file_name(&file.policy_path);
+            file.policy_path = beside.display().to_string();
+            file.policy = std::fs::read_to_string(&beside)
+                .map_err(|error| format!("{}: {error}", beside.display()))?;
+        }
+        for ask in &mut file.requests {
+            if ask.host.is_empty() {
+                ask.host.clone_from(&file.host);
+            }
+            if let Some(claims) = &mut ask.token {
+                let own = std::mem::replace(claims, file.token_defaults.clone());
+                claims.extend(own);
+            }
+        }
+        if file.requests.is_empty() {
+            return Err(format!("{name}: no request is asked"));
+        }
+        Ok(file)
+    }
+
+    /// The policy with the test issuer's key in it, in YAML.
+    #[must_use]
+    pub fn policy(&self) -> String {
+        self.policy.replace("JWK", &key().jwk("k1").to_string())
+    }
+
+    /// The policy as a gateway is given it, with the test issuer's key in it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn compiled(&self) -> Result<String, String> {
+        let name = if self.policy_path.is_empty() { "policy" } else { &self.policy_path };
+        let mut source = read_yaml(name, &self.policy()).map_err(|errors| errors.to_string())?;
+        if !self.policy_path.is_empty() {
+            let keys = format!("inline: {{ keys: [{}] }}", key().jwk("k1"));
+            let keys = read_yaml("keys", &keys).map_err(|errors| errors.to_string())?;
+            for issuer in issuers(&mut source.root) {
+                if let Some(jwks) = member(issuer, "jwks") {
+                    *jwks = keys.root.clone();
+                }
+            }
+        }
+        Ok(source.to_compiled_json())
+    }
+
+    /// What a cluster answers for a path.
+    #[must_use]
+    pub fn cluster(&self, cluster: &str, path: &str) -> Option<&Scripted> {
+        let paths = self.clusters.get(cluster)?;
+        paths.get(path).or_else(|| paths.get("*"))
+    }
+}
+
+/// The issuers of a policy's tree.
+fn issuers(root: &mut Node) -> Vec<&mut Node> {
+    let issuers = member(root, "identity").and_then(|identity| member(identity, "issuers"));
+    match issuers.map(|node| &mut node.kind) {
+        Some(Kind::List(list)) => list.iter_mut().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn member<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Node> {
+    match &mut node.kind {
+        Kind::Map(entries) => {
+            entries.iter_mut().find(|entry| entry.name == name).map(|entry| &mut entry.value)
+        }
+        _ => None,
+    }
+}
+
+/// The test issuer's key; its public half is in every scenario's policy.
+#[must_use]
+pub fn key() -> SigningKey {
+    es256([7; 32])
+}
+
+fn es256(seed: [u8; 32]) -> SigningKey {
+    match SigningKey::es256_from_seed(&seed) {
+        Ok(key) => key,
+        // These seeds are in range; others are not given.
+        Err(error) => unusable(&error.to_string()),
+    }
+}
+
+#[expect(clippy::panic, reason = "a constant of the tests is wrong")]
+fn unusable(why: &str) -> SigningKey {
+    panic!("{why}")
+}
+
+impl Ask {
+    /// The token it presents.
+    #[must_use]
+    pub fn mint(&self) -> Option<String> {
+        let claims = self.token.as_ref()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut payload = json!({
+            "iss": "https://idp.example.com", "sub": "alice", "client_id": "bot",
+            "aud": "https://api.example.com", "scope": "*:*", "groups": ["support"],
+            "iat": now, "exp": now.saturating_add(300), "jti": "t1",
+        });
+        let mut header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": "k1" });
+        if let Value::Object(members) = &mut payload {
+            for (name, value) in claims {
+                match value {
+                    Value::Null => {
+                        members.remove(name);
+                    }
+                    // `now-600` and `now+60` are times.
+                    Value::String(text) if text.starts_with("now") => {
+                        let offset: i64 =
+                            text.trim_start_matches("now").parse().unwrap_or_default();
+                        members.insert(name.clone(), json!(now.saturating_add_signed(offset)));
+                    }
+                    value => {
+                        members.insert(name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        if let Value::Object(members) = &mut header {
+            members.extend(self.token_header.clone());
+        }
+        let key = if self.forged { es256([8; 32]) } else { key() };
+        Some(key.sign(&header, &payload))
+    }
+
+    /// As [`Ask::header_bytes`], as a gateway hands them on: names in lower case.
+    #[must_use]
+    pub fn lower_headers(&self, token: Option<&str>) -> Vec<(String, Vec<u8>)> {
+        let lower = |(name, value): (String, Vec<u8>)| (name.to_ascii_lowercase(), value);
+        self.header_bytes(token).into_iter().map(lower).collect()
+    }
+
+    /// Its headers as bytes, the token among them.
+    #[must_use]
+    pub fn header_bytes(&self, token: Option<&str>) -> Vec<(String, Vec<u8>)> {
+        let mut headers = Vec::new();
+        if let Some(token) = token {
+            headers.push(("authorization".to_owned(), format!("Bearer {token}").into_bytes()));
+        }
+        headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), bytes(value))));
+        headers
+    }
+}
+
+/// Text with `\xNN` for bytes that YAML cannot hold.
+fn bytes(text: &str) -> Vec<u8> {
+    let mut parts = text.split("\\x");
+    let mut out = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        out.extend(u8::from_str_radix(digits, 16));
+        out.extend(rest.as_bytes());
+    }
+    out
+}

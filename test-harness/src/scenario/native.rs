@@ -1,0 +1,196 @@
+//! The core alone: the event loop that a host runs, with nothing around it.
+
+use super::format::{Ask, ScenarioFile, Scripted};
+use super::{Engine, Observed};
+use ambit::enforcement::{
+    self, CalloutReply, Edits, Enforcement, Event, Ids, Outcome, SignatureVerdict, Step,
+};
+use ambit::{Timestamp, policy::Policy};
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The seed that `AMBIT_SIGNING_KEY` holds in every engine.
+pub(super) const SIGNING_KEY: &str = "CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk";
+
+/// The core with one scenario file's policy.
+#[derive(Debug)]
+pub struct Native {
+    file: ScenarioFile,
+    engine: Rc<enforcement::Engine>,
+}
+
+/// Status, headers, body.
+type ClientAnswer = (u16, Vec<(String, String)>, Vec<u8>);
+
+/// What the client and the upstream have of one request.
+#[derive(Default)]
+struct Messages {
+    headers: Vec<(String, Vec<u8>)>,
+    reached: bool,
+    client: Option<ClientAnswer>,
+}
+
+impl Native {
+    /// Loads the policy.
+    ///
+    /// # Errors
+    /// It does not load.
+    pub fn new(file: &ScenarioFile) -> Result<Self, String> {
+        let compiled = file.compiled()?;
+        let loaded = Policy::load("policy", compiled.as_bytes()).map_err(|e| e.to_string())?;
+        let environment =
+            |name: &str| (name == "AMBIT_SIGNING_KEY").then(|| SIGNING_KEY.to_owned());
+        let engine = enforcement::Engine::with(loaded, &environment).map_err(|e| e.to_string())?;
+        Ok(Self { file: file.clone(), engine: Rc::new(engine) })
+    }
+
+    fn drive(&self, ask: &Ask, token: Option<&str>, messages: &mut Messages) -> Enforcement {
+        let ids = Ids { record: "record-1".to_owned(), boot: "boot-1".to_owned() };
+        let mut enforcement = Enforcement::new(Rc::clone(&self.engine), ids);
+        messages.headers = [
+            (":method", &ask.method),
+            (":scheme", &"http".to_owned()),
+            (":authority", &ask.host),
+            (":path", &ask.path),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
+        .to_vec();
+        messages.headers.extend(ask.lower_headers(token));
+        let body = ask.chunks.concat();
+        let headers: Vec<(&[u8], &[u8])> =
+            messages.headers.iter().map(|(n, v)| (n.as_bytes(), v.as_slice())).collect();
+        let end = ask.chunks.is_empty() && ask.trailers.is_empty();
+        let event = Event::RequestHeaders { headers: &headers, peer: &[], end };
+        let mut step = enforcement.on(now(), event);
+        let answer = ask.upstream.as_ref().unwrap_or(&self.file.upstream);
+        loop {
+            step = match step {
+                Step::CheckSignature(check) => {
+                    let verdict = match check.verify() {
+                        true => SignatureVerdict::Valid,
+                        false => SignatureVerdict::Invalid,
+                    };
+                    enforcement.on_signature(now(), *check, verdict)
+                }
+                Step::CallOut(callouts) => {
+                    let mut last = Step::Wait;
+                    for callout in callouts {
+                        let scripted = self.file.cluster(&callout.cluster, &callout.path);
+                        let late = scripted.is_some_and(|s| {
+                            i64::try_from(s.delay).unwrap_or(0) > callout.timeout.millis()
+                        });
+                        // Envoy answers a dead cluster with 503 and a late one with 504.
+                        let status = match scripted {
+                            None => 503,
+                            Some(_) if late => 504,
+                            Some(scripted) => scripted.status,
+                        };
+                        let body = scripted.map(|s| s.body.clone()).unwrap_or_default();
+                        let reply = CalloutReply { status: Some(status), body: body.as_bytes() };
+                        last = enforcement
+                            .on(now(), Event::CalloutReply { callout: callout.number, reply });
+                    }
+                    last
+                }
+                Step::NeedBody => {
+                    enforcement.on(now(), Event::RequestBody { bytes: body.as_bytes(), end: true })
+                }
+                Step::Forward(_, edits) => {
+                    messages.forward(&edits);
+                    messages.answer(answer);
+                    return enforcement;
+                }
+                Step::ForwardHeld(_, edits) => {
+                    messages.forward(&edits);
+                    respond(&mut enforcement, answer)
+                }
+                Step::PassResponse => {
+                    messages.answer(answer);
+                    return enforcement;
+                }
+                Step::Reply(reply) => {
+                    messages.client = Some((reply.status, reply.headers, reply.body));
+                    return enforcement;
+                }
+                Step::HoldResponse | Step::Wait => return enforcement,
+            };
+        }
+    }
+}
+
+/// The held response, headers and then body.
+fn respond(enforcement: &mut Enforcement, answer: &Scripted) -> Step {
+    let headers = response_headers(answer);
+    let status = answer.status.to_string();
+    let mut all: Vec<(&[u8], &[u8])> = vec![(b":status", status.as_bytes())];
+    all.extend(headers.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())));
+    let step = enforcement
+        .on(now(), Event::ResponseHeaders { headers: &all, end: answer.body.is_empty() });
+    match step {
+        Step::HoldResponse => {
+            enforcement.on(now(), Event::ResponseBody { bytes: answer.body.as_bytes(), end: true })
+        }
+        other => other,
+    }
+}
+
+/// The headers of a scripted answer.
+pub(super) fn response_headers(answer: &Scripted) -> Vec<(String, String)> {
+    let mut headers: Vec<(String, String)> =
+        answer.headers.iter().map(|(n, v)| (n.clone(), v.clone())).collect();
+    if !answer.headers.contains_key("content-type") {
+        headers.push(("content-type".to_owned(), "application/json".to_owned()));
+    }
+    headers
+}
+
+impl Messages {
+    fn forward(&mut self, edits: &Edits) {
+        self.reached = true;
+        self.headers.retain(|(name, _)| {
+            !edits.remove.contains(name) && !edits.set.iter().any(|(set, _)| set == name)
+        });
+        let set = edits.set.iter().map(|(n, v)| (n.clone(), v.clone().into_bytes()));
+        self.headers.extend(set);
+    }
+
+    fn answer(&mut self, answer: &Scripted) {
+        self.client =
+            Some((answer.status, response_headers(answer), answer.body.clone().into_bytes()));
+    }
+}
+
+impl Engine for Native {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn ask(&mut self, ask: &Ask, token: Option<&str>) -> Result<Observed, String> {
+        let mut messages = Messages::default();
+        let enforcement = self.drive(ask, token, &mut messages);
+        let (status, headers, mut body) = messages.client.unwrap_or_default();
+        if ask.method == "HEAD" {
+            // No gateway sends a body with it.
+            body.clear();
+        }
+        let record = enforcement.record(Outcome { status, ..Outcome::default() });
+        let record = serde_json::from_str(&record).map_err(|error| error.to_string())?;
+        let text = |name: &str| {
+            let found = messages.headers.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
+        };
+        let upstream = messages.reached.then(|| {
+            let headers = messages
+                .headers
+                .iter()
+                .map(|(n, v)| (n.clone(), String::from_utf8_lossy(v).into_owned()));
+            (text(":method"), text(":path"), ask.chunks.concat().into_bytes(), headers.collect())
+        });
+        Ok(Observed::new(status, &headers, &body, upstream, Some(&record)))
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

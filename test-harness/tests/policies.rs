@@ -1,0 +1,70 @@
+//! Every example policy does what its tests say, in the core and in the shipped module.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use ambit_test_harness::proxy_host::Module;
+use ambit_test_harness::scenario::{Engine, Native, ScenarioFile, Wasmtime};
+use std::path::{Path, PathBuf};
+
+fn folders() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    folders
+}
+
+#[test]
+fn every_example_policy_does_what_its_tests_say() {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/ambit.wasm");
+    let bytes = std::fs::read(module)
+        .unwrap_or_else(|_| panic!("dist/ambit.wasm is not there: run `make module`"));
+    let module = Module::compile(&bytes).unwrap();
+    let mut wrong = Vec::new();
+    for folder in folders() {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let file = ScenarioFile::read(&folder.join("policy_test.yaml"))
+            .unwrap_or_else(|error| panic!("{error}"));
+        let mut native = Native::new(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut wasmtime =
+            Wasmtime::new(&module, &file).unwrap_or_else(|error| panic!("{name}: {error}"));
+        for ask in &file.requests {
+            let token = ask.mint();
+            let engines: [&mut dyn Engine; 2] = [&mut native, &mut wasmtime];
+            let seen = engines.map(|engine| {
+                engine.ask(ask, token.as_deref()).unwrap_or_else(|error| panic!("{name}: {error}"))
+            });
+            let what = format!("{name}: {}", ask.name);
+            wrong.extend(seen[0].broken(&ask.expect).iter().map(|w| format!("{what}: {w}")));
+            if seen[0] != seen[1] {
+                wrong.push(format!("{what}: the module differs: {:?} {:?}", seen[0], seen[1]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_wrong_expectation_and_an_empty_file_are_seen() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/read-only-agent");
+    let file = ScenarioFile::read(&folder.join("policy_test.yaml")).unwrap();
+    let mut native = Native::new(&file).unwrap();
+    let mut ask = file.requests.first().unwrap().clone();
+    let token = ask.mint();
+    let observed = native.ask(&ask, token.as_deref()).unwrap();
+    assert_eq!(observed.broken(&ask.expect), Vec::<String>::new());
+    ask.expect.upstream = None;
+    assert_eq!(observed.broken(&ask.expect).len(), 1, "a request that passes unlisted");
+    ask.expect.reason = "denied".to_owned();
+    ask.expect.rules = vec!["other".to_owned()];
+    assert_eq!(observed.broken(&ask.expect).len(), 3);
+    let empty = std::env::temp_dir().join(format!("ambit-empty-{}.yaml", std::process::id()));
+    std::fs::write(&empty, "policy: x\nrequests: []\n").unwrap();
+    assert!(ScenarioFile::read(&empty).unwrap_err().contains("no request is asked"));
+    std::fs::write(&empty, "policy: x\nrequest: []\n").unwrap();
+    assert!(ScenarioFile::read(&empty).unwrap_err().contains("unknown field"));
+    std::fs::remove_file(&empty).unwrap();
+}
