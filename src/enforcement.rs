@@ -100,6 +100,8 @@ struct PendingLookup {
 #[derive(Debug, Default)]
 struct Body {
     complete: bool,
+    /// More came than may be held.
+    too_large: bool,
     bytes: Vec<u8>,
 }
 
@@ -137,16 +139,14 @@ impl Enforcement {
             }
             (Phase::LookingUp, Event::RequestBody { bytes, end }) => {
                 // The body may be complete before the callout is; either order decides the same.
-                match self.take_body(bytes, end) {
-                    Some(reason) => self.refuse(reason),
-                    None => Step::Wait,
-                }
+                self.take_body(bytes, end);
+                Step::Wait
             }
             (Phase::AwaitingBody, Event::RequestBody { bytes, end }) => {
-                match self.take_body(bytes, end) {
-                    Some(reason) => self.refuse(reason),
-                    None if self.body.complete => self.with_body(now),
-                    None => Step::NeedBody,
+                self.take_body(bytes, end);
+                match self.body {
+                    Body { too_large: false, complete: false, .. } => Step::NeedBody,
+                    Body { .. } => self.with_body(now),
                 }
             }
             (Phase::Held, Event::ResponseHeaders { headers, end }) => {
@@ -359,7 +359,7 @@ impl Enforcement {
                 return self.refuse(Reason::MalformedRequest);
             }
             self.decision = Some(decision);
-            if self.body.complete {
+            if self.body.complete || self.body.too_large {
                 return self.with_body(now);
             }
             self.phase = Phase::AwaitingBody;
@@ -368,23 +368,24 @@ impl Enforcement {
         self.conclude(decision)
     }
 
-    /// Takes the body so far; a reason where it is larger than may be held.
-    fn take_body(&mut self, bytes: &[u8], end: bool) -> Option<Reason> {
-        if bytes.len() as u64 > self.engine.policy.limits.request_body {
-            return Some(Reason::BodyTooLarge);
-        }
-        if end {
-            self.body.complete = true;
+    /// Takes the body so far. One that is larger than may be held is not kept: whether that
+    /// matters is not known before the decision is.
+    fn take_body(&mut self, bytes: &[u8], end: bool) {
+        self.body.too_large |= bytes.len() as u64 > self.engine.policy.limits.request_body;
+        self.body.complete |= end;
+        if end && !self.body.too_large {
             self.body.bytes = bytes.to_vec();
         }
-        None
     }
 
-    /// The body is complete, and the decision asks for an approval.
+    /// The body is complete or too large, and the decision asks for an approval.
     fn with_body(&mut self, now: Timestamp) -> Step {
         let Some(decision) = self.decision.take() else {
             return self.refuse(Reason::HostFailure);
         };
+        if self.body.too_large {
+            return self.refuse(Reason::BodyTooLarge);
+        }
         if self.asked.form && crate::request::credentials::in_form(&self.body.bytes) {
             return self.refuse(Reason::TokenInUrl);
         }
@@ -439,3 +440,6 @@ impl Enforcement {
         Step::Reply(reply)
     }
 }
+
+#[cfg(test)]
+mod tests;
