@@ -180,6 +180,18 @@ fn what_is_not_bound_does_not_change_the_digest() {
 }
 
 #[test]
+fn a_bound_header_that_is_no_text_cannot_be_approved_and_matters_nowhere_else() {
+    let world = World::with(SIGNED);
+    for value in [&b"acme\xff"[..], b"acme\xfe", b"a\x00b"] {
+        let mut ask = pay(&world);
+        ask.headers.retain(|(name, _)| name != b"x-tenant");
+        ask.bytes(b"x-tenant", value).send().refused(400, "malformed-request");
+        let elsewhere = world.ask("GET", "/v1/tickets/7").bytes(b"x-tenant", value).send();
+        elsewhere.forwarded();
+    }
+}
+
+#[test]
 fn a_body_larger_than_may_be_held_is_refused_and_so_is_an_encoded_one() {
     let world = World::with("limits: { request_body: 8 }");
     let ask = |body: &[&[u8]]| world.ask("POST", "/v1/payments").body(body).send();
