@@ -203,6 +203,11 @@ impl Enforcement {
     /// Whether the response's headers and body must be told.
     #[must_use]
     pub fn wants_response(&self) -> bool {
+        self.in_response()
+    }
+
+    /// Whether the request was sent, and its answer is held.
+    const fn in_response(&self) -> bool {
         matches!(self.phase, Phase::Held | Phase::HoldingResponse)
     }
 
@@ -328,7 +333,8 @@ impl Enforcement {
             },
             approval: Tier::None,
             grant: None,
-            host: HostAbilities { tag: self.engine.can_sign() },
+            // What was sent already can no longer be marked for the upstream.
+            host: HostAbilities { tag: self.engine.can_sign() && !self.in_response() },
         };
         use_it(&request)
     }
@@ -407,7 +413,7 @@ impl Enforcement {
     /// The decision is final: forward, or answer in the upstream's place.
     fn conclude(&mut self, decision: Decision) -> Step {
         let shadow = self.engine.policy.mode == Mode::Shadow;
-        let in_response = matches!(self.phase, Phase::Held | Phase::HoldingResponse);
+        let in_response = self.in_response();
         let permit = match shadow {
             true => Some(Permit::shadow()),
             false => Permit::mint(&decision),
