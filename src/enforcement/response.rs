@@ -5,7 +5,7 @@ use super::{Edits, Enforcement, Header, HeldPermit, Phase, Step, lookup};
 use crate::decision::{Decision, Effect, Reason};
 use crate::policy::value::Source;
 use crate::request::AttributeState;
-use crate::request::json::{self, Json};
+use crate::request::json::{self, Json, JsonLimits};
 use crate::time::Timestamp;
 
 /// What would make an answer partial, conditional or encoded, and so not the record itself.
@@ -65,13 +65,15 @@ impl Enforcement {
     }
 
     pub(super) fn response_body(&mut self, now: Timestamp, bytes: &[u8], end: bool) -> Step {
-        if bytes.len() as u64 > self.engine.policy.limits.response_body {
+        let limit = self.engine.policy.limits.response_body;
+        if bytes.len() as u64 > limit {
             return self.not_the_record(now);
         }
         if !end {
             return Step::Wait;
         }
-        match json::parse(bytes, lookup::ANSWER) {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        match json::parse(bytes, JsonLimits { bytes: limit, ..lookup::ANSWER }) {
             Ok(body) => {
                 self.tell_from(Some(&body));
                 let decision = self.decide(now);

@@ -172,6 +172,22 @@ fn what_would_make_an_answer_partial_conditional_or_encoded_is_not_asked_for() {
 }
 
 #[test]
+fn a_limit_above_the_default_lets_larger_answers_through_and_one_below_does_not() {
+    let own = |size: usize| {
+        let text = format!(r#"{{"owner":"alice","sealed":false,"x":"{}"}}"#, "x".repeat(size));
+        Response::json(&text)
+    };
+    let ask = |limit: &str, size| {
+        let world = World::with(&format!("limits: {{ response_body: {limit} }}"));
+        world.ask("GET", "/v1/letters/7").upstream(own(size)).send()
+    };
+    ask("1KiB", 900).forwarded();
+    withheld(&ask("1KiB", 1024));
+    ask("1MiB", 500_000).forwarded();
+    withheld(&ask("1MiB", 1_048_576));
+}
+
+#[test]
 fn a_token_that_expires_while_the_answer_is_held_is_refused() {
     let world = World::new();
     let mut enforcement = world.enforcement();
