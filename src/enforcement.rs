@@ -150,7 +150,7 @@ impl Enforcement {
                 }
             }
             (Phase::Held, Event::ResponseHeaders { headers, end }) => {
-                self.response_headers(headers, end)
+                self.response_headers(now, headers, end)
             }
             (Phase::HoldingResponse, Event::ResponseBody { bytes, end }) => {
                 self.response_body(now, bytes, end)
@@ -433,7 +433,12 @@ impl Enforcement {
                 Step::Forward(permit, edits)
             }
             None => {
-                let refusal = self.refusal(&decision);
+                // Whether a rule denies it or none allows it would tell of a record that the
+                // caller may not see; that is for the audit record alone.
+                let refusal = match in_response && decision.reason == Reason::Denied {
+                    true => self.refusal(&Decision::deny(Reason::NotAllowed)),
+                    false => self.refusal(&decision),
+                };
                 self.reply(refusal)
             }
         };

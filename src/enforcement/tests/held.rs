@@ -123,6 +123,20 @@ fn told(seen: &Seen) -> (u16, Vec<(String, String)>, String, String) {
 }
 
 #[test]
+fn whatever_is_not_the_owners_record_is_refused_as_any_other_deny_is_so_that_nothing_leaks() {
+    // A deny that never went to an upstream.
+    let world = World::new();
+    let ordinary = world.ask("GET", "/v1/documents/7").answer(Some(404), b"").send();
+    ordinary.refused(403, "not-allowed");
+    for (name, response) in not_the_record() {
+        let seen = read(response);
+        assert!(seen.reply.is_some(), "{name}: released");
+        assert_eq!(told(&seen), told(&ordinary), "{name}");
+        withheld(&seen);
+    }
+}
+
+#[test]
 fn the_record_of_a_withheld_answer_says_why() {
     let sealed = read(Response::json(r#"{"owner":"alice","sealed":true}"#));
     assert_eq!(sealed.record["reason"], "denied");
@@ -158,6 +172,22 @@ fn what_would_make_an_answer_partial_conditional_or_encoded_is_not_asked_for() {
 }
 
 #[test]
+fn a_limit_above_the_default_lets_larger_answers_through_and_one_below_does_not() {
+    let own = |size: usize| {
+        let text = format!(r#"{{"owner":"alice","sealed":false,"x":"{}"}}"#, "x".repeat(size));
+        Response::json(&text)
+    };
+    let ask = |limit: &str, size| {
+        let world = World::with(&format!("limits: {{ response_body: {limit} }}"));
+        world.ask("GET", "/v1/letters/7").upstream(own(size)).send()
+    };
+    ask("1KiB", 900).forwarded();
+    withheld(&ask("1KiB", 1024));
+    ask("1MiB", 500_000).forwarded();
+    withheld(&ask("1MiB", 1_048_576));
+}
+
+#[test]
 fn a_token_that_expires_while_the_answer_is_held_is_refused() {
     let world = World::new();
     let mut enforcement = world.enforcement();
@@ -178,6 +208,16 @@ fn a_token_that_expires_while_the_answer_is_held_is_refused() {
     assert!(!enforcement.wants_response());
 }
 
+#[test]
+fn nobody_is_sent_to_the_upstream_whom_no_answer_could_help() {
+    let world = World::new();
+    let weak = token(&json!({"scope": "read:ticket"}));
+    world.ask("GET", "/v1/letters/7").token(&weak).send().refused(403, "insufficient-scope");
+    world.ask("POST", "/v1/letters/7").send().refused(403, "not-allowed");
+    // Its answer would show nothing to decide on, so what might deny it denies it.
+    world.ask("HEAD", "/v1/letters/7").send().refused(403, "denied");
+}
+
 /// Letters that a person has to release.
 fn released_by_a_person(approvals: &str) -> World {
     let text = policy(approvals).replace(
@@ -185,6 +225,17 @@ fn released_by_a_person(approvals: &str) -> World {
         "when: resource.owner == subject.id, approval: presence }\n  - { id: sealed",
     );
     World::of(&text.replace("  letter:\n", "  letter:\n    understands_approval: true\n"))
+}
+
+#[test]
+fn an_answer_that_needs_an_approval_is_withheld_and_the_refusal_says_what_to_approve() {
+    let world = released_by_a_person("approvals: { signing_key: { env: KEY } }");
+    let seen = world.ask("GET", "/v1/letters/7").upstream(Response::json(OWN)).send();
+    seen.replied(403, "approval-required");
+    let approval = &seen.problem()["approval"];
+    assert_eq!(approval["digest"], seen.record["approval"]["digest"]);
+    assert!(approval["digest"].as_str().is_some_and(|digest| digest.len() == 43), "{approval}");
+    withheld(&world.ask("GET", "/v1/letters/7").upstream(Response::json(ANOTHERS)).send());
 }
 
 #[test]
