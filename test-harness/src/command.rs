@@ -2,6 +2,7 @@
 
 mod demo;
 mod policy;
+mod token;
 
 use clap::{Parser, Subcommand};
 use std::io::{self, IsTerminal as _};
@@ -44,6 +45,8 @@ enum Command {
     /// Start a development issuer, an upstream and Envoy with Ambit on 127.0.0.1:10000, and show
     /// each decision as it is made.
     Run,
+    /// Print a token of the development issuer that `run` started.
+    Token(token::Asked),
 }
 
 /// Runs what was asked for.
@@ -53,6 +56,7 @@ pub fn run(ambit: &Ambit) -> ExitCode {
         Command::Compile { file } => policy::compile(file),
         Command::Demo => demo::take(&ambit.root),
         Command::Run => demo::run(&ambit.root),
+        Command::Token(asked) => token::print(asked),
     };
     match done {
         Ok(code) => code,

@@ -14,7 +14,7 @@ pub use upstream::Seen;
 use gateway::Gateway;
 use issuer::Issuer;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use upstream::Upstream;
 
@@ -30,6 +30,32 @@ pub mod ports {
     pub const SEEN: u16 = 10003;
     /// Envoy's own administration.
     pub const ADMIN: u16 = 10004;
+
+    /// Each port with what it is for.
+    const ALL: [(u16, &str); 5] = [
+        (GATEWAY, "Envoy with Ambit"),
+        (UPSTREAM, "the upstream"),
+        (ISSUER, "the development issuer"),
+        (SEEN, "what the upstream saw"),
+        (ADMIN, "Envoy's administration"),
+    ];
+
+    /// Whether all can be had. Envoy would share its port with another Envoy and say nothing: the
+    /// kernel would then give each of them every other request.
+    pub(super) fn free() -> std::io::Result<()> {
+        let taken: Vec<String> = ALL
+            .iter()
+            .filter(|(port, _)| std::net::TcpListener::bind(("127.0.0.1", *port)).is_err())
+            .map(|(port, what)| format!("127.0.0.1:{port} ({what})"))
+            .collect();
+        if taken.is_empty() {
+            return Ok(());
+        }
+        Err(std::io::Error::other(format!(
+            "in use by another program: {}; end it (another `make run`?) and try again",
+            taken.join(", ")
+        )))
+    }
 }
 
 /// Everything that runs; the issuer and the upstream end with the process.
@@ -45,17 +71,22 @@ impl Demo {
     /// # Errors
     /// A port is taken, the policy does not load, or Envoy does not start; the message says which.
     pub async fn start(root: &Path) -> io::Result<Self> {
-        let issuer = Arc::new(Issuer::new()?);
+        ports::free()?;
+        let issuer = Arc::new(Issuer::new(root)?);
         let upstream = Arc::new(Upstream::default());
         issuer::serve(issuer, ports::ISSUER).await?;
         upstream::serve(Arc::clone(&upstream), ports::UPSTREAM).await?;
-        upstream::serve_seen(upstream, ports::SEEN).await?;
         let gateway = Gateway::start(root, "policies/demo/policy.yaml").await?;
+        gateway.wait_until_it_has_keys(ports::GATEWAY).await?;
+        // Last, because whoever finds it takes everything for ready.
+        let records = std::fs::canonicalize(&gateway.records)?;
+        upstream::serve_seen(upstream, records, ports::SEEN).await?;
         Ok(Self { gateway })
     }
 
-    /// Whether another `ambit run` on this machine has everything running already.
-    pub async fn is_running() -> bool {
-        upstream::take_seen().await.is_ok()
+    /// Where another `ambit run` on this machine writes its records, when one has everything
+    /// running already.
+    pub async fn running() -> Option<PathBuf> {
+        upstream::records().await.ok()
     }
 }

@@ -5,55 +5,84 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Exit code for a promise that was not kept.
 const NOT_KEPT: u8 = 4;
+/// Exit code of a tour that somebody ended: what a shell gives for Ctrl-C.
+const INTERRUPTED: u8 = 130;
 
 pub(super) fn run(root: &Path) -> io::Result<ExitCode> {
-    let paint = super::paint();
     Runtime::new()?.block_on(async {
-        let demo = Demo::start(root).await?;
-        demo::print_commands(paint);
-        println!(
-            "{}\n",
-            paint.colour("1", "Envoy with Ambit listens on http://127.0.0.1:10000. Decisions, as they happen (Ctrl-C ends everything):")
-        );
+        // Whichever ends first drops the other, and with it Envoy.
         tokio::select! {
-            followed = live::follow(&demo.gateway.records, paint) => followed?,
-            ended = stopped() => ended?,
+            never = show(root) => never,
+            ended = stopped() => {
+                ended?;
+                println!("\nstopped");
+                Ok(ExitCode::SUCCESS)
+            }
         }
-        demo.gateway.stop().await;
-        println!("\nstopped");
-        Ok(ExitCode::SUCCESS)
     })
+}
+
+async fn show(root: &Path) -> io::Result<ExitCode> {
+    let paint = super::paint();
+    let mut demo = Demo::start(root).await?;
+    demo::print_commands(paint);
+    println!(
+        "{}\n",
+        paint.colour(
+            "1",
+            "Envoy with Ambit listens on http://127.0.0.1:10000. Paste any of these into another \
+             terminal.\nDecisions, as they happen (Ctrl-C ends everything):"
+        )
+    );
+    let records = demo.gateway.records.clone();
+    tokio::select! {
+        followed = live::follow(&records, paint) => followed?,
+        ended = demo.gateway.ended() => {
+            return Err(io::Error::other(format!("Envoy ended ({}); see .run/envoy.log", ended?)));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn take(root: &Path) -> io::Result<ExitCode> {
-    let paint = super::paint();
     Runtime::new()?.block_on(async {
-        // Against what `ambit run` started, where it runs; else everything is started for the tour.
-        let demo = match Demo::is_running().await {
-            true => None,
-            false => Some(Demo::start(root).await?),
-        };
-        let taken = tokio::select! {
-            taken = demo::take(root, paint) => taken,
-            ended = stopped() => ended.map(|()| false),
-        };
-        if let Some(demo) = demo {
-            demo.gateway.stop().await;
+        tokio::select! {
+            taken = tour(root) => taken,
+            ended = stopped() => ended.map(|()| {
+                println!("\nstopped");
+                ExitCode::from(INTERRUPTED)
+            }),
         }
-        let kept = taken?;
-        println!("{}", if kept { "every promise was kept" } else { "a promise was not kept" });
-        Ok(if kept { ExitCode::SUCCESS } else { ExitCode::from(NOT_KEPT) })
     })
 }
 
-/// Ctrl-C, or the signal of a supervisor.
+async fn tour(root: &Path) -> io::Result<ExitCode> {
+    let paint = super::paint();
+    // Against what `ambit run` started, where it runs; else everything is started for the tour.
+    let kept = match Demo::running().await {
+        Some(records) => demo::take(root, &records, paint).await?,
+        None => {
+            let demo = Demo::start(root).await?;
+            let taken = demo::take(root, &demo.gateway.records, paint).await;
+            demo.gateway.stop().await;
+            taken?
+        }
+    };
+    println!("{}", if kept { "every promise was kept" } else { "a promise was not kept" });
+    Ok(if kept { ExitCode::SUCCESS } else { ExitCode::from(NOT_KEPT) })
+}
+
+/// Ctrl-C, a supervisor's signal, or the terminal's end.
 async fn stopped() -> io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted,
         _ = terminate.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
     }
 }

@@ -14,6 +14,11 @@ use tokio::process::{Child, Command};
 
 /// How long Envoy may take to compile the module and open its ports.
 const START_TRIES: u32 = 300;
+/// How often it is asked for keys, and how many answers in a row mean that all workers have them.
+const KEY_TRIES: u32 = 250;
+const READY_IN_A_ROW: u32 = 16;
+/// Envoy writes its access log with a delay.
+const LOG_DELAY: Duration = Duration::from_millis(150);
 
 /// Where the demo's records go, below the project's folder.
 pub const RECORDS: &str = ".run/records.log";
@@ -78,10 +83,30 @@ impl Gateway {
             module: root.join("dist/ambit.wasm"),
             workers: 2,
         };
-        let gateway = Self::start_with(root, &folder, &settings).await?;
-        // The first fetch of keys begins with the first tick.
-        tokio::time::sleep(Duration::from_millis(1500)).await;
-        Ok(gateway)
+        Self::start_with(root, &folder, &settings).await
+    }
+
+    /// Waits until every worker has its issuer's keys, which it fetches at its first tick.
+    ///
+    /// # Errors
+    /// It still has none after ten seconds.
+    pub async fn wait_until_it_has_keys(&self, port: u16) -> io::Result<()> {
+        // Connections fall on workers as the kernel likes: none of many says it has no keys.
+        let mut ready: u32 = 0;
+        for _ in 0..KEY_TRIES {
+            let token = super::issuer::Wanted::new("nobody", "nobody").fetch().await?;
+            let headers = [("authorization".to_owned(), format!("Bearer {token}"))];
+            let answer = super::web::send(port, "GET", "/ready", &headers, "").await?;
+            ready = if answer.status() == 503 { 0 } else { ready.saturating_add(1) };
+            if ready == READY_IN_A_ROW {
+                tokio::time::sleep(LOG_DELAY).await;
+                return std::fs::write(&self.records, "");
+            }
+            if ready == 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Err(io::Error::other("the gateway has no keys of its issuer; see .run/envoy.log"))
     }
 
     /// As [`Gateway::start`], with everything said.
@@ -151,6 +176,14 @@ impl Gateway {
         self.child.id()
     }
 
+    /// Waits for Envoy's own end.
+    ///
+    /// # Errors
+    /// It cannot be waited for.
+    pub async fn ended(&mut self) -> io::Result<std::process::ExitStatus> {
+        self.child.wait().await
+    }
+
     /// Ends Envoy and waits for its end.
     pub async fn stop(mut self) {
         // It may have ended by itself; either way it is gone afterwards.
@@ -175,7 +208,7 @@ impl Gateway {
                 && answer.status() != 503
             {
                 // Envoy writes its access log with a delay; what it wrote of this is dropped.
-                tokio::time::sleep(Duration::from_millis(150)).await;
+                tokio::time::sleep(LOG_DELAY).await;
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -2,84 +2,58 @@
 
 use super::{ports, web};
 use ambit::identity::issue::SigningKey;
+use rsa::PrivateKey;
+use rsa::pkcs1::EncodeRsaPrivateKey as _;
 use serde_json::{Value, json};
-use std::io::{self, Read as _};
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+mod wanted;
+
+pub use wanted::Wanted;
 
 /// The issuer's name, and where it is.
 pub const NAME: &str = "http://127.0.0.1:10002";
 /// What its tokens are for.
 pub const AUDIENCE: &str = "http://127.0.0.1:10000";
-/// The name of its key.
-const KEY_ID: &str = "dev-1";
+/// Where the RSA key is kept, below the project's folder: making one takes seconds.
+const RSA_KEY: &str = ".run/dev-issuer.rsa.der";
 
-/// The issuer, with a key made when it started.
+/// The issuer, with a key for each algorithm, and keys that only look like its own.
 #[derive(Debug)]
 pub struct Issuer {
-    key: SigningKey,
+    keys: Vec<SigningKey>,
     forger: SigningKey,
 }
 
-/// What a token says.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// The user, or for an agent's own token the agent.
-    pub subject: String,
-    /// The OAuth client that asked for it.
-    pub agent: String,
-    /// Its scopes.
-    pub scope: String,
-    /// The user's groups.
-    pub groups: Vec<String>,
-    /// Seconds ago that it was issued.
-    pub age: i64,
-    /// Seconds from then that it lasts.
-    pub lifetime: i64,
-    /// Whether another key than the issuer's signs it.
-    pub forged: bool,
-}
-
-impl Wanted {
-    /// A good token of `subject` for `agent`.
-    #[must_use]
-    pub fn new(subject: &str, agent: &str) -> Self {
-        let groups = match subject {
-            "alice" | "bob" => vec!["support".to_owned()],
-            "carol" => vec!["legal".to_owned()],
-            _ => Vec::new(),
-        };
-        Self {
-            subject: subject.to_owned(),
-            agent: agent.to_owned(),
-            scope: "read:document read:ticket write:ticket delete:ticket delete:document"
-                .to_owned(),
-            groups,
-            age: 0,
-            lifetime: 600,
-            forged: false,
-        }
-    }
-}
-
 impl Issuer {
-    /// With fresh keys.
+    /// With fresh keys, the RSA key aside, which is made once and kept.
     ///
     /// # Errors
-    /// The machine gives no randomness.
-    pub fn new() -> io::Result<Self> {
-        Ok(Self { key: key(&seed()?)?, forger: key(&seed()?)? })
+    /// The machine gives no randomness, or the RSA key cannot be kept.
+    pub fn new(root: &Path) -> io::Result<Self> {
+        let keys = vec![
+            ed25519()?,
+            // A seed is out of range once in 2^32 times; then the start fails, and the next works.
+            SigningKey::es256_from_seed(&seed()?).map_err(io::Error::other)?,
+            SigningKey::rs256_from_der(&rsa_key(&root.join(RSA_KEY))?).map_err(io::Error::other)?,
+        ];
+        Ok(Self { keys, forger: ed25519()? })
     }
 
-    /// The keys as served.
+    /// The keys as served; each is named after its algorithm.
     #[must_use]
     pub fn jwks(&self) -> Value {
-        json!({ "keys": [self.key.jwk(KEY_ID)] })
+        json!({ "keys": self.keys.iter().map(|key| key.jwk(&kid(key))).collect::<Vec<_>>() })
     }
 
-    /// A token.
+    /// A token, where there is a key for its algorithm.
     #[must_use]
-    pub fn token(&self, wanted: &Wanted) -> String {
+    pub fn token(&self, wanted: &Wanted) -> Option<String> {
         let issued = now().saturating_sub(wanted.age);
         let mut claims = json!({
             "iss": NAME,
@@ -91,12 +65,18 @@ impl Issuer {
             "exp": issued.saturating_add(wanted.lifetime),
             "jti": format!("{}-{}-{issued}", wanted.subject, wanted.agent),
         });
-        if let (Value::Object(members), false) = (&mut claims, wanted.groups.is_empty()) {
-            members.insert("groups".to_owned(), json!(wanted.groups));
+        if let (Value::Object(members), false) = (&mut claims, wanted.groups().is_empty()) {
+            members.insert("groups".to_owned(), json!(wanted.groups()));
         }
-        let key = if wanted.forged { &self.forger } else { &self.key };
-        key.sign(&json!({ "alg": key.algorithm(), "typ": "at+jwt", "kid": KEY_ID }), &claims)
+        let named = self.keys.iter().find(|key| key.algorithm() == wanted.algorithm)?;
+        let signing = if wanted.forged { &self.forger } else { named };
+        let header = json!({ "alg": signing.algorithm(), "typ": "at+jwt", "kid": kid(signing) });
+        Some(signing.sign(&header, &claims))
     }
+}
+
+fn kid(key: &SigningKey) -> String {
+    format!("dev-{}", key.algorithm().to_lowercase())
 }
 
 /// 32 bytes that nobody else has.
@@ -105,12 +85,34 @@ impl Issuer {
 /// The machine gives no randomness.
 pub fn seed() -> io::Result<[u8; 32]> {
     let mut seed = [0; 32];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    getrandom::fill(&mut seed).map_err(io::Error::other)?;
     Ok(seed)
 }
 
-fn key(seed: &[u8; 32]) -> io::Result<SigningKey> {
-    SigningKey::ed25519_from_seed(seed).map_err(io::Error::other)
+fn ed25519() -> io::Result<SigningKey> {
+    SigningKey::ed25519_from_seed(&seed()?).map_err(io::Error::other)
+}
+
+/// The kept RSA key in PKCS#1 DER, or a new one.
+fn rsa_key(file: &Path) -> io::Result<Vec<u8>> {
+    if let Ok(kept) = std::fs::read(file)
+        && SigningKey::rs256_from_der(&kept).is_ok()
+    {
+        return Ok(kept);
+    }
+    let key = PrivateKey::new(&mut getrandom::SysRng, 2048).map_err(io::Error::other)?;
+    let der = key.to_pkcs1_der().map_err(io::Error::other)?.as_bytes().to_vec();
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file)?
+        .write_all(&der)?;
+    Ok(der)
 }
 
 fn now() -> i64 {
@@ -119,49 +121,28 @@ fn now() -> i64 {
 }
 
 /// Serves keys and tokens: `/jwks`, and
-/// `/token?as=alice&agent=support-assistant[&scope=…][&age=…][&lifetime=…][&forged=1]`.
+/// `/token?as=alice&agent=support-assistant[&scope=…][&age=…][&lifetime=…][&alg=…][&forged=1]`.
 pub(super) async fn serve(issuer: Arc<Issuer>, port: u16) -> io::Result<()> {
     web::serve(port, move |request| match request.uri().path() {
         "/jwks" => web::json(200, &issuer.jwks()),
-        "/token" => {
-            let given = web::parameters(&request);
-            let find =
-                |name: &str| given.iter().find(|(key, _)| key == name).map(|(_, v)| v.as_str());
-            let agent = find("agent").unwrap_or("support-assistant");
-            let mut wanted = Wanted::new(find("as").unwrap_or(agent), agent);
-            if let Some(scope) = find("scope") {
-                wanted.scope = scope.to_owned();
-            }
-            wanted.age = find("age").and_then(|text| text.parse().ok()).unwrap_or(wanted.age);
-            wanted.lifetime =
-                find("lifetime").and_then(|text| text.parse().ok()).unwrap_or(wanted.lifetime);
-            wanted.forged = find("forged").is_some();
-            web::plain(200, &issuer.token(&wanted))
-        }
-        _ => web::plain(404, "/jwks or /token"),
+        "/token" => match Wanted::read(&web::parameters(&request)) {
+            Ok(wanted) => match issuer.token(&wanted) {
+                Some(token) => web::plain(200, &token),
+                None => web::plain(400, "`alg` is EdDSA, ES256 or RS256\n"),
+            },
+            Err(what) => web::plain(400, &format!("{what}\n")),
+        },
+        _ => web::plain(404, "/jwks or /token\n"),
     })
     .await
 }
 
-/// Where a command line gets this token.
-#[must_use]
-pub fn token_url(wanted: &Wanted) -> String {
-    let fresh = Wanted::new(&wanted.subject, &wanted.agent);
-    let mut url = format!("http://127.0.0.1:{}/token?agent={}", ports::ISSUER, wanted.agent);
-    if wanted.subject != wanted.agent {
-        url.push_str(&format!("&as={}", wanted.subject));
-    }
-    for (name, value, default) in [
-        ("age", wanted.age, fresh.age),
-        ("lifetime", wanted.lifetime, fresh.lifetime),
-        ("forged", i64::from(wanted.forged), 0),
-    ] {
-        if value != default {
-            url.push_str(&format!("&{name}={value}"));
-        }
-    }
-    if wanted.scope != fresh.scope {
-        url.push_str(&format!("&scope={}", wanted.scope.replace(' ', "+")));
-    }
-    url
+/// A token of the running issuer.
+pub(super) async fn fetch(wanted: &Wanted) -> io::Result<String> {
+    let target = wanted.target();
+    let answer = web::send(ports::ISSUER, "GET", &target, &[], "").await.map_err(|error| {
+        io::Error::new(error.kind(), format!("no issuer at {NAME}: start `make run` ({error})"))
+    })?;
+    let text = String::from_utf8_lossy(answer.body()).into_owned();
+    if answer.status() == 200 { Ok(text) } else { Err(io::Error::other(text.trim().to_owned())) }
 }

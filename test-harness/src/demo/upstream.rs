@@ -5,6 +5,7 @@ use super::web::{self, Answer, Asked};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 /// How many requests are remembered.
@@ -91,15 +92,35 @@ pub(super) async fn serve(upstream: Arc<Upstream>, port: u16) -> io::Result<()> 
     .await
 }
 
-/// Serves what came since the last time, so that a tour can hold promises against it.
-pub(super) async fn serve_seen(upstream: Arc<Upstream>, port: u16) -> io::Result<()> {
-    web::serve(port, move |_| web::json(200, &json!(upstream.take_seen()))).await
+/// Serves `/seen`, what came since the last time, so that a tour can hold promises against it, and
+/// `/records`, the file that decisions are written to.
+pub(super) async fn serve_seen(
+    upstream: Arc<Upstream>,
+    records: PathBuf,
+    port: u16,
+) -> io::Result<()> {
+    web::serve(port, move |request| match request.uri().path() {
+        "/seen" => web::json(200, &json!(upstream.take_seen())),
+        "/records" => web::json(200, &json!({ "ambit_records": records })),
+        _ => web::plain(404, "/seen or /records\n"),
+    })
+    .await
 }
 
 /// What the running upstream saw since the last time.
 pub(super) async fn take_seen() -> io::Result<Vec<Seen>> {
     let answer = web::send(super::ports::SEEN, "GET", "/seen", &[], "").await?;
     serde_json::from_slice(answer.body()).map_err(io::Error::other)
+}
+
+/// Where the running gateway's records are.
+pub(super) async fn records() -> io::Result<PathBuf> {
+    let answer = web::send(super::ports::SEEN, "GET", "/records", &[], "").await?;
+    let answer: Value = serde_json::from_slice(answer.body()).map_err(io::Error::other)?;
+    match answer.get("ambit_records").and_then(Value::as_str) {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => Err(io::Error::other("another program answers there")),
+    }
 }
 
 fn answer(request: &Asked) -> Answer {
