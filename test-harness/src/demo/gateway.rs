@@ -222,10 +222,18 @@ impl Gateway {
 /// # Errors
 /// The file cannot be read, or the policy does not load.
 pub fn compiled(root: &Path, policy: &str) -> io::Result<String> {
-    let text = std::fs::read_to_string(root.join(policy))?;
+    let text = read(root, policy)?;
     Policy::load_yaml(policy, &text).map_err(|errors| io::Error::other(errors.to_string()))?;
     let source = read_yaml(policy, &text).map_err(|errors| io::Error::other(errors.to_string()))?;
     Ok(source.to_compiled_json())
+}
+
+/// A file of the project's folder, with its name in the error.
+pub(super) fn read(root: &Path, file: &str) -> io::Result<String> {
+    let path = root.join(file);
+    std::fs::read_to_string(&path).map_err(|error| {
+        io::Error::new(error.kind(), format!("{}: {error}; see --root", path.display()))
+    })
 }
 
 /// Where Envoy is: `AMBIT_ENVOY`, or where `make envoy` puts it.

@@ -36,7 +36,7 @@ pub fn line(record: &Value, paint: Paint) -> String {
     let status = record.pointer("/outcome/status").map_or_else(|| "-".to_owned(), Value::to_string);
     let http = format!("{} {}", text("/http/method"), text("/http/path"));
     format!(
-        "{} {} {status:<3} {:<18} {:<32} {:<22} {}",
+        "{} {} {status:<3} {:<18} {:<34} {:<20} {}",
         paint.colour("2", &time),
         paint.colour(code, &format!("{:<5}", text("/effect"))),
         text("/reason"),
@@ -58,8 +58,11 @@ fn who(record: &Value) -> String {
     match (text("/subject/id"), actors.as_str()) {
         (None, "") => "nobody known".to_owned(),
         (None, actors) => actors.to_owned(),
-        // The token names a client that the policy does not.
-        (Some(subject), "") => format!("{}? for {subject}", text("/client").unwrap_or("-")),
+        // The token names a client; which actor of the policy that is was not settled.
+        (Some(subject), "") => match text("/client").unwrap_or("-") {
+            client if client == subject => format!("{client}? for itself"),
+            client => format!("{client}? for {subject}"),
+        },
         (Some(subject), actors) if subject == actors => format!("{actors} for itself"),
         (Some(subject), actors) => format!("{actors} for {subject}"),
     }
@@ -193,6 +196,8 @@ mod tests {
         assert!(shown(&json!({})).contains("nobody known"));
         let unlisted = json!({ "subject": { "id": "alice" }, "client": "web-portal" });
         assert!(shown(&unlisted).contains("web-portal? for alice"));
+        let nobody = json!({ "subject": { "id": "service" }, "client": "service" });
+        assert!(shown(&nobody).contains("service? for itself"));
         let alone = json!({ "subject": { "id": "indexer" }, "actors": ["indexer"] });
         assert!(shown(&alone).contains("indexer for itself"));
     }

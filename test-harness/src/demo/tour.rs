@@ -155,7 +155,7 @@ fn mark(paint: Paint, kept: bool) -> String {
 /// The last stop: a policy in which nobody checks whose record it is.
 fn does_not_load(root: &Path, paint: Paint) -> io::Result<bool> {
     let file = "policies/demo/unsafe.yaml";
-    let text = std::fs::read_to_string(root.join(file))?;
+    let text = super::gateway::read(root, file)?;
     let refused = Policy::load_yaml(file, &text).err().map(|errors| errors.to_string());
     let kept = refused.as_ref().is_some_and(|errors| errors.contains("nobody checks whose"));
     row(
