@@ -14,6 +14,7 @@ mod wasm;
 
 pub use envoy::Envoy;
 pub use format::{Ask, Expect, ScenarioFile, Scripted};
+pub(crate) use format::get;
 pub use native::Native;
 pub use observed::Observed;
 pub use wasm::Wasmtime;
