@@ -13,8 +13,8 @@ mod raw;
 mod wasm;
 
 pub use envoy::Envoy;
-pub use format::{Ask, Expect, ScenarioFile, Scripted};
 pub(crate) use format::get;
+pub use format::{Ask, Expect, ScenarioFile, Scripted};
 pub use native::Native;
 pub use observed::Observed;
 pub use wasm::Wasmtime;

@@ -218,7 +218,8 @@ impl ScenarioFile {
         let name = if self.policy_path.is_empty() { "policy" } else { &self.policy_path };
         let mut source = read_yaml(name, &self.policy()).map_err(|errors| errors.to_string())?;
         if !self.policy_path.is_empty() {
-            let rsa = self.token_header_defaults.get("alg").and_then(Value::as_str) == Some("RS256");
+            let rsa =
+                self.token_header_defaults.get("alg").and_then(Value::as_str) == Some("RS256");
             let key = if rsa { rsa_key(false) } else { key() };
             let keys = format!("inline: {{ keys: [{}] }}", key.jwk("k1"));
             let keys = read_yaml("keys", &keys).map_err(|errors| errors.to_string())?;
