@@ -100,6 +100,8 @@ struct PendingLookup {
 #[derive(Debug, Default)]
 struct Body {
     complete: bool,
+    /// More came than may be held.
+    too_large: bool,
     bytes: Vec<u8>,
 }
 
@@ -137,20 +139,18 @@ impl Enforcement {
             }
             (Phase::LookingUp, Event::RequestBody { bytes, end }) => {
                 // The body may be complete before the callout is; either order decides the same.
-                match self.take_body(bytes, end) {
-                    Some(reason) => self.refuse(reason),
-                    None => Step::Wait,
-                }
+                self.take_body(bytes, end);
+                Step::Wait
             }
             (Phase::AwaitingBody, Event::RequestBody { bytes, end }) => {
-                match self.take_body(bytes, end) {
-                    Some(reason) => self.refuse(reason),
-                    None if self.body.complete => self.with_body(now),
-                    None => Step::NeedBody,
+                self.take_body(bytes, end);
+                match self.body {
+                    Body { too_large: false, complete: false, .. } => Step::NeedBody,
+                    Body { .. } => self.with_body(now),
                 }
             }
             (Phase::Held, Event::ResponseHeaders { headers, end }) => {
-                self.response_headers(headers, end)
+                self.response_headers(now, headers, end)
             }
             (Phase::HoldingResponse, Event::ResponseBody { bytes, end }) => {
                 self.response_body(now, bytes, end)
@@ -203,6 +203,11 @@ impl Enforcement {
     /// Whether the response's headers and body must be told.
     #[must_use]
     pub fn wants_response(&self) -> bool {
+        self.in_response()
+    }
+
+    /// Whether the request was sent, and its answer is held.
+    const fn in_response(&self) -> bool {
         matches!(self.phase, Phase::Held | Phase::HoldingResponse)
     }
 
@@ -328,7 +333,8 @@ impl Enforcement {
             },
             approval: Tier::None,
             grant: None,
-            host: HostAbilities { tag: self.engine.can_sign() },
+            // What was sent already can no longer be marked for the upstream.
+            host: HostAbilities { tag: self.engine.can_sign() && !self.in_response() },
         };
         use_it(&request)
     }
@@ -359,7 +365,7 @@ impl Enforcement {
                 return self.refuse(Reason::MalformedRequest);
             }
             self.decision = Some(decision);
-            if self.body.complete {
+            if self.body.complete || self.body.too_large {
                 return self.with_body(now);
             }
             self.phase = Phase::AwaitingBody;
@@ -368,25 +374,29 @@ impl Enforcement {
         self.conclude(decision)
     }
 
-    /// Takes the body so far; a reason where it is larger than may be held.
-    fn take_body(&mut self, bytes: &[u8], end: bool) -> Option<Reason> {
-        if bytes.len() as u64 > self.engine.policy.limits.request_body {
-            return Some(Reason::BodyTooLarge);
-        }
-        if end {
-            self.body.complete = true;
+    /// Takes the body so far. One that is larger than may be held is not kept: whether that
+    /// matters is not known before the decision is.
+    fn take_body(&mut self, bytes: &[u8], end: bool) {
+        self.body.too_large |= bytes.len() as u64 > self.engine.policy.limits.request_body;
+        self.body.complete |= end;
+        if end && !self.body.too_large {
             self.body.bytes = bytes.to_vec();
         }
-        None
     }
 
-    /// The body is complete, and the decision asks for an approval.
+    /// The body is complete or too large, and the decision asks for an approval.
     fn with_body(&mut self, now: Timestamp) -> Step {
         let Some(decision) = self.decision.take() else {
             return self.refuse(Reason::HostFailure);
         };
+        if self.body.too_large {
+            return self.refuse(Reason::BodyTooLarge);
+        }
         if self.asked.form && crate::request::credentials::in_form(&self.body.bytes) {
             return self.refuse(Reason::TokenInUrl);
+        }
+        if self.asked.form && crate::request::query::form_overrides_method(&self.body.bytes) {
+            return self.refuse(Reason::MalformedRequest);
         }
         match written::Approval::of(self, &decision, now) {
             Ok(approval) => self.approval = Some(approval),
@@ -403,7 +413,7 @@ impl Enforcement {
     /// The decision is final: forward, or answer in the upstream's place.
     fn conclude(&mut self, decision: Decision) -> Step {
         let shadow = self.engine.policy.mode == Mode::Shadow;
-        let in_response = matches!(self.phase, Phase::Held | Phase::HoldingResponse);
+        let in_response = self.in_response();
         let permit = match shadow {
             true => Some(Permit::shadow()),
             false => Permit::mint(&decision),
@@ -423,7 +433,12 @@ impl Enforcement {
                 Step::Forward(permit, edits)
             }
             None => {
-                let refusal = self.refusal(&decision);
+                // Whether a rule denies it or none allows it would tell of a record that the
+                // caller may not see; that is for the audit record alone.
+                let refusal = match in_response && decision.reason == Reason::Denied {
+                    true => self.refusal(&Decision::deny(Reason::NotAllowed)),
+                    false => self.refusal(&decision),
+                };
                 self.reply(refusal)
             }
         };
@@ -436,3 +451,6 @@ impl Enforcement {
         Step::Reply(reply)
     }
 }
+
+#[cfg(test)]
+mod tests;

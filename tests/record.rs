@@ -163,6 +163,7 @@ fn no_record_holds_a_token_that_came_in_the_query() {
         let twice = Asked { path, token: false, more, ..READ }.record();
         assert_eq!(twice["reason"], "malformed-request");
         for record in [alone, twice] {
+            assert_eq!(record["trunc"], json!(["http.query"]));
             assert!(!record.to_string().contains("s3cret"), "{record}");
         }
     }

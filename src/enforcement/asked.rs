@@ -3,7 +3,7 @@
 use super::Header;
 use crate::decision::Reason;
 use crate::policy::Policy;
-use crate::request::{credentials, host, path};
+use crate::request::{credentials, host, path, query};
 
 /// More headers, or more bytes of them, than an honest client sends.
 const MAX_HEADERS: usize = 256;
@@ -52,8 +52,9 @@ pub(super) struct Asked {
     pub(super) names: Vec<String>,
     /// Names to remove whatever is decided.
     pub(super) forged: Vec<String>,
-    /// Values of headers that a resource binds in an approval: name, value.
-    pub(super) bound: Vec<(String, String)>,
+    /// Values of headers that a resource binds in an approval: name, value; `None` where it is no
+    /// plain text.
+    pub(super) bound: Vec<(String, Option<String>)>,
 }
 
 impl Asked {
@@ -141,6 +142,10 @@ impl Asked {
                 return Err(BAD);
             }
             self.query = Some(query.to_owned());
+            // What was decided on would not be what is done.
+            if query::overrides_method(query) {
+                return Err(BAD);
+            }
         }
         // A second host, a tunnel, or too much: two readers could take these for two requests.
         if !bounded
@@ -191,13 +196,15 @@ impl Asked {
             if self.bound.iter().any(|(known, _)| known == name) {
                 continue;
             }
-            let values: Vec<_> = headers
+            let mut values = headers
                 .iter()
                 .filter(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
-                .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
-                .collect();
-            if !values.is_empty() {
-                self.bound.push((name.clone(), values.join(", ")));
+                .map(|(_, value)| plain(value))
+                .peekable();
+            if values.peek().is_some() {
+                // Two values that are no text must not become one.
+                let joined = values.collect::<Option<Vec<_>>>().map(|values| values.join(", "));
+                self.bound.push((name.clone(), joined));
             }
         }
     }
@@ -250,11 +257,7 @@ impl<'a> OneOfEach<'a> {
         match self.slot(name) {
             None => Ok(None),
             Some((_, true)) => Err(Reason::MalformedRequest),
-            Some((value, false)) => std::str::from_utf8(value)
-                .ok()
-                .filter(|text| !text.chars().any(char::is_control))
-                .map(Some)
-                .ok_or(Reason::MalformedRequest),
+            Some((value, false)) => plain(value).map(Some).ok_or(Reason::MalformedRequest),
         }
     }
 
@@ -262,4 +265,9 @@ impl<'a> OneOfEach<'a> {
         let at = SINGLE.iter().position(|known| *known == name)?;
         self.found.get(at).copied().flatten()
     }
+}
+
+/// A header's value as text without controls.
+fn plain(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok().filter(|text| !text.chars().any(char::is_control))
 }

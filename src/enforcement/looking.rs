@@ -2,7 +2,7 @@
 
 use super::{CalloutReply, Enforcement, PendingLookup, Phase, Step, lookup};
 use crate::decision::{Decision, Reason};
-use crate::policy::value::{Source, Sources};
+use crate::policy::value::Source;
 use crate::request::AttributeState;
 use crate::time::Timestamp;
 use std::rc::Rc;
@@ -24,17 +24,9 @@ impl Enforcement {
         });
         let Some(needed) = needed.filter(|needed| !needed.is_empty()) else {
             // No variable of this path fills the look-up: it can never be asked.
-            for state in &mut self.attributes {
-                if *state == AttributeState::Pending(Source::Lookup) {
-                    *state = AttributeState::Unknown;
-                }
-            }
-            let again = self.decide(now);
-            let waits_for = Sources { lookup: false, ..again.waits_for };
-            self.decision = Some(decision);
-            return match waits_for.response {
-                true => self.forward_held(Decision { waits_for, ..again }),
-                false => self.conclude(Decision { waits_for, ..again }),
+            return match self.give_up_look_ups() {
+                true => self.settle(now),
+                false => self.refuse(Reason::HostFailure),
             };
         };
         self.phase = Phase::LookingUp;
@@ -70,12 +62,19 @@ impl Enforcement {
         if self.lookups.iter().any(|one| !one.answered) {
             return Step::Wait;
         }
-        // Attributes no rule reads were not asked for; nothing waits for them.
+        self.give_up_look_ups();
+        self.settle(now)
+    }
+
+    /// What was not asked for is never known; nothing waits for it. Whether there was any.
+    fn give_up_look_ups(&mut self) -> bool {
+        let mut any = false;
         for state in &mut self.attributes {
             if *state == AttributeState::Pending(Source::Lookup) {
                 *state = AttributeState::Unknown;
+                any = true;
             }
         }
-        self.settle(now)
+        any
     }
 }
