@@ -157,18 +157,7 @@ impl Enforcement {
             }
             // The host could not carry out what was decided: nothing may go on.
             (Phase::Forwarded, Event::HostFailed) => self.refuse(Reason::HostFailure),
-            // Late events of a request that is over change nothing.
-            (Phase::Forwarded, _) => Step::PassResponse,
-            (Phase::Replied, _) => Step::Wait,
-            (
-                Phase::Begin
-                | Phase::CheckingSignature
-                | Phase::LookingUp
-                | Phase::AwaitingBody
-                | Phase::Held
-                | Phase::HoldingResponse,
-                _,
-            ) => self.refuse(Reason::HostFailure),
+            _ => self.out_of_step(),
         }
     }
 
@@ -181,7 +170,7 @@ impl Enforcement {
         verdict: SignatureVerdict,
     ) -> Step {
         if self.phase != Phase::CheckingSignature {
-            return self.refuse(Reason::HostFailure);
+            return self.out_of_step();
         }
         match verdict {
             SignatureVerdict::Valid => match self.engine.accept(check) {
@@ -198,6 +187,20 @@ impl Enforcement {
             SignatureVerdict::Unavailable => self.who.refused = Some(Reason::HostFailure),
         }
         self.settle(now)
+    }
+
+    /// What does not fit the phase closes; where the request is over, it changes nothing.
+    fn out_of_step(&mut self) -> Step {
+        match self.phase {
+            Phase::Forwarded => Step::PassResponse,
+            Phase::Replied => Step::Wait,
+            Phase::Begin
+            | Phase::CheckingSignature
+            | Phase::LookingUp
+            | Phase::AwaitingBody
+            | Phase::Held
+            | Phase::HoldingResponse => self.refuse(Reason::HostFailure),
+        }
     }
 
     /// Whether the response's headers and body must be told.

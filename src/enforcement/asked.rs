@@ -50,8 +50,10 @@ pub(super) struct Asked {
     pub(super) form: bool,
     /// The names of all headers, lower case.
     pub(super) names: Vec<String>,
-    /// Names to remove whatever is decided.
+    /// Names to remove in every mode.
     pub(super) forged: Vec<String>,
+    /// Names to remove where a decision binds.
+    pub(super) overrides: Vec<String>,
     /// Values of headers that a resource binds in an approval: name, value; `None` where it is no
     /// plain text.
     pub(super) bound: Vec<(String, Option<String>)>,
@@ -98,8 +100,10 @@ impl Asked {
         let text = String::from_utf8_lossy(name).to_ascii_lowercase();
         let plain = text.replace('_', "-");
         let consumed = matches!(text.as_str(), "ambit-approval" | "ambit-grant");
-        if (plain.starts_with("ambit") && !consumed) || OVERRIDES.contains(&plain.as_str()) {
+        if plain.starts_with("ambit") && !consumed {
             self.forged.push(text.clone());
+        } else if OVERRIDES.contains(&plain.as_str()) {
+            self.overrides.push(text.clone());
         }
         self.names.push(text);
     }
