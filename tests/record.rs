@@ -1,5 +1,7 @@
 //! The record as `docs/record.md` describes it.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use ambit::Timestamp;
 use ambit::enforcement::{Enforcement, Engine, Event, Ids, Outcome, SignatureVerdict, Step};
 use ambit::identity::issue::SigningKey;
