@@ -10,7 +10,12 @@ const MAX_HEADERS: usize = 256;
 const MAX_BYTES: usize = 98_304;
 
 /// Ways to ask for another method, path or host than the request line's; some upstreams obey them.
-const OVERRIDES: [&str; 11] = [
+const OVERRIDES: [&str; 16] = [
+    "x-envoy-original-path",
+    "x-forwarded-method",
+    "x-forwarded-path",
+    "x-forwarded-uri",
+    "x-original-path",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
