@@ -398,6 +398,9 @@ impl Enforcement {
         if self.asked.form && crate::request::credentials::in_form(&self.body.bytes) {
             return self.refuse(Reason::TokenInUrl);
         }
+        if self.asked.form && crate::request::query::form_overrides_method(&self.body.bytes) {
+            return self.refuse(Reason::MalformedRequest);
+        }
         match written::Approval::of(self, &decision, now) {
             Ok(approval) => self.approval = Some(approval),
             // Without a digest nobody could approve exactly this.

@@ -3,7 +3,7 @@
 use super::Header;
 use crate::decision::Reason;
 use crate::policy::Policy;
-use crate::request::{credentials, host, path};
+use crate::request::{credentials, host, path, query};
 
 /// More headers, or more bytes of them, than an honest client sends.
 const MAX_HEADERS: usize = 256;
@@ -148,6 +148,10 @@ impl Asked {
                 return Err(BAD);
             }
             self.query = Some(query.to_owned());
+            // What was decided on would not be what is done.
+            if query::overrides_method(query) {
+                return Err(BAD);
+            }
         }
         // A second host, a tunnel, or too much: two readers could take these for two requests.
         if !bounded
