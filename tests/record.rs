@@ -1,5 +1,7 @@
 //! The record as `docs/record.md` describes it.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use ambit::Timestamp;
 use ambit::enforcement::{Enforcement, Engine, Event, Ids, Outcome, SignatureVerdict, Step};
 use ambit::identity::issue::SigningKey;
@@ -161,6 +163,7 @@ fn no_record_holds_a_token_that_came_in_the_query() {
         let twice = Asked { path, token: false, more, ..READ }.record();
         assert_eq!(twice["reason"], "malformed-request");
         for record in [alone, twice] {
+            assert_eq!(record["trunc"], json!(["http.query"]));
             assert!(!record.to_string().contains("s3cret"), "{record}");
         }
     }

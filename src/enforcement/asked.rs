@@ -136,7 +136,8 @@ impl Asked {
             Ok(canonical) => canonical,
             Err(reason) => {
                 // For the record; nothing is decided on it.
-                raw.clone_into(&mut self.path);
+                // What follows a `;` may be a token, and no record holds one.
+                raw.split(';').next().unwrap_or_default().clone_into(&mut self.path);
                 return Err(reason);
             }
         };

@@ -7,7 +7,6 @@ use crate::audit::record::Record;
 use crate::decision::{Decision, Effect, Reason};
 use crate::identity::ClientId;
 use crate::policy::document::{AuditLevel, Mode, Tier};
-use crate::request::credentials;
 use crate::time::{Span, Timestamp};
 use serde_json::{Map, Value};
 
@@ -152,10 +151,7 @@ impl Enforcement {
                 resource: resource.map_or("", |resource| resource.id.as_str()),
                 resource_id: mapped.map_or("", |mapped| mapped.id.as_str()),
                 http: (&self.asked.method, &self.asked.host, &self.asked.path),
-                // A token in the query is refused, and the log is no place for it either.
-                query: self.asked.query.as_deref().filter(|query| {
-                    policy.audit == AuditLevel::Request && !credentials::in_query(query)
-                }),
+                query: self.asked.query.as_deref().filter(|_| policy.audit == AuditLevel::Request),
                 approval: self
                     .approval
                     .as_ref()
