@@ -77,15 +77,17 @@ impl Asked {
     ) -> Result<Self, (Box<Self>, Reason)> {
         let mut asked = Self { peer: peer.to_vec(), ..Self::default() };
         let mut one = OneOfEach::default();
+        let mut named = true;
         for (name, value) in headers {
             asked.note(name);
             one.take(name, value);
+            named &= is_name(name);
         }
         let size = headers.iter().fold(0_usize, |sum, (name, value)| {
             sum.saturating_add(name.len()).saturating_add(value.len())
         });
         let bounded = headers.len() <= MAX_HEADERS && size <= MAX_BYTES;
-        match asked.fill(&one, bounded, headers, policy) {
+        match asked.fill(&one, bounded && named, headers, policy) {
             Ok(()) => Ok(asked),
             Err(reason) => Err((Box::new(asked), reason)),
         }
@@ -280,4 +282,11 @@ impl<'a> OneOfEach<'a> {
 /// A header's value as text without controls.
 fn plain(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok().filter(|text| !text.chars().any(char::is_control))
+}
+
+/// RFC 9110 §5.1, or a pseudo header's (RFC 9113 §8.3). Any other name cannot be removed by name.
+fn is_name(name: &[u8]) -> bool {
+    let name = name.strip_prefix(b":").unwrap_or(name);
+    !name.is_empty()
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
