@@ -157,18 +157,7 @@ impl Enforcement {
             }
             // The host could not carry out what was decided: nothing may go on.
             (Phase::Forwarded, Event::HostFailed) => self.refuse(Reason::HostFailure),
-            // Late events of a request that is over change nothing.
-            (Phase::Forwarded, _) => Step::PassResponse,
-            (Phase::Replied, _) => Step::Wait,
-            (
-                Phase::Begin
-                | Phase::CheckingSignature
-                | Phase::LookingUp
-                | Phase::AwaitingBody
-                | Phase::Held
-                | Phase::HoldingResponse,
-                _,
-            ) => self.refuse(Reason::HostFailure),
+            _ => self.out_of_step(),
         }
     }
 
@@ -181,7 +170,7 @@ impl Enforcement {
         verdict: SignatureVerdict,
     ) -> Step {
         if self.phase != Phase::CheckingSignature {
-            return self.refuse(Reason::HostFailure);
+            return self.out_of_step();
         }
         match verdict {
             SignatureVerdict::Valid => match self.engine.accept(check) {
@@ -198,6 +187,20 @@ impl Enforcement {
             SignatureVerdict::Unavailable => self.who.refused = Some(Reason::HostFailure),
         }
         self.settle(now)
+    }
+
+    /// What does not fit the phase closes; where the request is over, it changes nothing.
+    fn out_of_step(&mut self) -> Step {
+        match self.phase {
+            Phase::Forwarded => Step::PassResponse,
+            Phase::Replied => Step::Wait,
+            Phase::Begin
+            | Phase::CheckingSignature
+            | Phase::LookingUp
+            | Phase::AwaitingBody
+            | Phase::Held
+            | Phase::HoldingResponse => self.refuse(Reason::HostFailure),
+        }
     }
 
     /// Whether the response's headers and body must be told.
@@ -281,16 +284,17 @@ impl Enforcement {
     /// Maps host, path and method to action and resource.
     fn map(&mut self) -> Result<Option<Route>, Reason> {
         let policy = &self.engine.policy;
-        let found = policy.routes.find(&self.asked.host, &self.asked.path, &self.asked.method);
-        let (number, action, raw) = match found {
+        // Decoded, or an encoding would lead past a literal that the upstream decodes.
+        let path = crate::request::path::decode(&self.asked.path);
+        let found = policy.routes.find(&self.asked.host, &path, &self.asked.method);
+        let (number, action, values) = match found {
             Match::Found { route, action, values } => (route, action, values),
             Match::TooLong => return Err(Reason::MalformedRequest),
             Match::Unmapped => return Ok(None),
         };
         let Some(route) = policy.routes.route(number) else { return Ok(None) };
         let Some(resource) = policy.resources.get(route.resource as usize) else { return Ok(None) };
-        let values: Vec<String> =
-            raw.iter().map(|value| crate::request::path::decode(value).into_owned()).collect();
+        let values: Vec<String> = values.into_iter().map(str::to_owned).collect();
         // Only a plain read can be sent and its answer held back.
         let can_hold = action == Action::Read && self.asked.method == "GET";
         self.attributes = lookup::initial(resource, &route.variables, &values, can_hold);
@@ -299,7 +303,10 @@ impl Enforcement {
             route: number,
             action,
             id: values.join("/"),
-            raw_values: raw.into_iter().map(str::to_owned).collect(),
+            raw_values: values
+                .iter()
+                .map(|value| crate::request::path::encode(value).into_owned())
+                .collect(),
         }))
     }
 

@@ -73,12 +73,12 @@ fn text(item: &BareItem) -> String {
 
 #[test]
 fn the_ambit_header_says_who_asks_for_what_under_which_policy() {
-    // A person's id is percent-encoded; a record's is as it was sent.
+    // Ids of persons and records are what they are; whatever they hold stays one value.
     for (sub, subject, id, path) in [
         ("alice", "alice", "7", "/v1/tickets/7"),
-        ("a\", sub=\"root", "a%22%2C%20sub%3D%22root", "7", "/v1/tickets/7"),
-        ("alícia 阿", "al%C3%ADcia%20%E9%98%BF", "é", "/v1/tickets/%C3%A9"),
-        ("a%20b", "a%2520b", "a b", "/v1/tickets/a%20b"),
+        ("a\", sub=\"root", "a\", sub=\"root", "7", "/v1/tickets/7"),
+        ("alícia 阿", "alícia 阿", "é", "/v1/tickets/%C3%A9"),
+        ("a%20b", "a%20b", "a b", "/v1/tickets/a%20b"),
         ("alice", "alice", "x\", sub=\"root", "/v1/tickets/x%22,%20sub=%22root"),
     ] {
         let world = World::new();

@@ -245,3 +245,26 @@ fn an_answer_cannot_be_tagged_any_more_so_it_is_withheld_in_mode_tag() {
     seen.replied(403, "obligation-unsupported");
     assert!(!seen.released);
 }
+
+#[test]
+fn where_everybody_may_read_what_is_not_theirs_an_answer_that_is_no_record_is_still_refused() {
+    let text = policy("").replace(
+        "  - { id: sealed-letters, effect: deny, actions: [read], resources: [letter], when: \
+         resource.sealed == true }\n",
+        "  - { id: all-letters, effect: allow, actions: [read], resources: [letter] }\n",
+    );
+    let text = text
+        .replace(
+            "[letter], when: resource.owner == subject.id }",
+            "[letter], when: resource.owner == subject.id, approval: presence }",
+        )
+        .replace("  letter:\n", "  letter:\n    per_record: none\n");
+    let world = World::of(&text);
+    let read = |response| world.ask("GET", "/v1/letters/7").upstream(response).send();
+    let seen = read(Response::json(ANOTHERS));
+    seen.forwarded();
+    assert!(seen.held && seen.released);
+    read(Response::json(OWN)).replied(403, "approval-required");
+    withheld(&read(Response::of("404", "application/json", b"{}")));
+    withheld(&read(Response::of("200", "text/html", b"<p>")));
+}

@@ -261,6 +261,18 @@ fn bytes_that_are_no_text_are_refused_where_a_header_is_read_and_passed_on_elsew
 }
 
 #[test]
+fn a_name_that_is_no_name_is_refused_for_it_could_not_be_removed() {
+    for name in
+        [&b"ambit\xff"[..], b"ambit\xc3\xa9", b" ambit", b"ambit ", b"x y", b"", b":", b"a:b"]
+    {
+        let seen = World::new().ask("GET", "/v1/tickets/7").bytes(name, b"forged").send();
+        seen.refused(400, "malformed-request");
+        assert_eq!(seen.signatures, 0);
+    }
+    World::new().ask("GET", "/v1/tickets/7").header("X_a.b~1!", "x").send().forwarded();
+}
+
+#[test]
 fn more_headers_than_an_honest_client_sends_are_refused() {
     let fill = |count: usize, value: &str| {
         let world = World::new();
