@@ -209,7 +209,7 @@ fn not_who_they_say() -> Vec<Stop> {
         Stop::new("no token", "nobody is known", None, read, (401, "no-token")),
         Stop::new(
             "a token signed with ES256",
-            "checked by Envoy's own cryptography, as RS256 is",
+            "Envoy's own cryptography is asked first; EdDSA is checked in the module",
             Wanted { algorithm: "ES256".to_owned(), ..assistant_for("alice") },
             read,
             (200, "allowed-by-rule"),
