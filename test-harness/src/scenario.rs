@@ -9,7 +9,7 @@ mod envoy;
 mod format;
 mod native;
 mod observed;
-mod raw;
+pub mod raw;
 mod wasm;
 
 pub use envoy::Envoy;

@@ -22,6 +22,8 @@ const CLUSTERS: u16 = 13002;
 /// Nothing listens here.
 const DOWN: u16 = 13003;
 const FIRST: u16 = 13010;
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Scripts in force, and what the upstream saw.
 #[derive(Debug, Default)]
@@ -143,7 +145,14 @@ impl Engine for Envoy {
         let mut headers = vec![("host".to_owned(), ask.host.clone().into_bytes())];
         headers.extend(ask.header_bytes(token));
         let line = format!("{} {}", ask.method, ask.path);
-        let answer = raw::send(*port, &line, &headers, &ask.chunks, &ask.trailers)
+        let chunks: Vec<Vec<u8>> =
+            ask.chunks.iter().map(|chunk| chunk.clone().into_bytes()).collect();
+        let trailers: raw::Fields = ask
+            .trailers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+            .collect();
+        let answer = raw::send(*port, &line, &headers, &chunks, &trailers, PATIENCE)
             .map_err(|error| error.to_string())?;
         let record = self.runtime.block_on(records.wait()).map_err(|error| error.to_string())?;
         let mut around = self.around.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,6 +161,11 @@ impl Engine for Envoy {
             return Err(format!("the upstream saw {} requests", seen.len()));
         }
         let upstream = seen.into_iter().next();
-        Ok(Observed::new(answer.status, &answer.headers, &answer.body, upstream, Some(&record)))
+        let text: Vec<(String, String)> = answer
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), String::from_utf8_lossy(value).into_owned()))
+            .collect();
+        Ok(Observed::new(answer.status(), &text, &answer.body, upstream, Some(&record)))
     }
 }
