@@ -3,7 +3,9 @@ ENVOY_VERSION := 1.40.0
 ENVOY := .run/envoy-$(ENVOY_VERSION)/envoy/_bin/envoy
 WASM := target/wasm32-wasip1/release/ambit_envoy.wasm
 AMBIT := target/debug/ambit
-# Keeps a make that was started by cargo from handing cargo its own jobs.
+CARGO_HOME_DIR := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)
+# Where somebody's home is belongs in no module, and in no gateway's log.
+MODULE_FLAGS := CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$(CARGO_HOME_DIR)/registry/src= --remap-path-prefix=$(CURDIR)="
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
@@ -14,7 +16,7 @@ help: ## list the targets
 
 module: ## build the filter: dist/ambit.wasm
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
-	cargo build --release --locked -p ambit-envoy --target wasm32-wasip1
+	$(MODULE_FLAGS) cargo build --release --locked -p ambit-envoy --target wasm32-wasip1
 	@mkdir -p dist
 	@cmp -s $(WASM) dist/ambit.wasm || cp $(WASM) dist/ambit.wasm
 	@ls -l dist/ambit.wasm | awk '{ printf "dist/ambit.wasm  %d KB\n", $$5 / 1000 }'
@@ -42,7 +44,7 @@ check: ## format and lints, native and for both wasm targets
 	@rustup target list --installed | grep -qx wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo clippy --locked -p ambit-envoy --target wasm32-wasip1 -- -D warnings
+	$(MODULE_FLAGS) cargo clippy --locked -p ambit-envoy --target wasm32-wasip1 -- -D warnings
 	cargo clippy --locked -p ambit --target wasm32-unknown-unknown -- -D warnings
 
 test: module $(ENVOY) ## everything: lints, unit, property, policy, wasmtime and real-Envoy tests, mutations, the tour

@@ -11,6 +11,7 @@ mod engine;
 mod event;
 mod forward;
 mod keys;
+mod looking;
 mod lookup;
 mod open;
 mod reply;
@@ -28,7 +29,6 @@ use crate::decision::{Decision, Effect, Reason};
 use crate::identity::{SignatureCheck, VerifiedToken};
 use crate::policy::document::{Mode, Tier};
 use crate::policy::routes::Match;
-use crate::policy::value::Sources;
 use crate::request::{
     AccessRequest, Action, AttributeState, Credential, HostAbilities, HttpFacts, Mapped,
 };
@@ -100,6 +100,8 @@ struct PendingLookup {
 #[derive(Debug, Default)]
 struct Body {
     complete: bool,
+    /// More came than may be held.
+    too_large: bool,
     bytes: Vec<u8>,
 }
 
@@ -137,38 +139,25 @@ impl Enforcement {
             }
             (Phase::LookingUp, Event::RequestBody { bytes, end }) => {
                 // The body may be complete before the callout is; either order decides the same.
-                match self.take_body(bytes, end) {
-                    Some(reason) => self.refuse(reason),
-                    None => Step::Wait,
-                }
+                self.take_body(bytes, end);
+                Step::Wait
             }
             (Phase::AwaitingBody, Event::RequestBody { bytes, end }) => {
-                match self.take_body(bytes, end) {
-                    Some(reason) => self.refuse(reason),
-                    None if self.body.complete => self.with_body(now),
-                    None => Step::NeedBody,
+                self.take_body(bytes, end);
+                match self.body {
+                    Body { too_large: false, complete: false, .. } => Step::NeedBody,
+                    Body { .. } => self.with_body(now),
                 }
             }
             (Phase::Held, Event::ResponseHeaders { headers, end }) => {
-                self.response_headers(headers, end)
+                self.response_headers(now, headers, end)
             }
             (Phase::HoldingResponse, Event::ResponseBody { bytes, end }) => {
                 self.response_body(now, bytes, end)
             }
             // The host could not carry out what was decided: nothing may go on.
             (Phase::Forwarded, Event::HostFailed) => self.refuse(Reason::HostFailure),
-            // Late events of a request that is over change nothing.
-            (Phase::Forwarded, _) => Step::PassResponse,
-            (Phase::Replied, _) => Step::Wait,
-            (
-                Phase::Begin
-                | Phase::CheckingSignature
-                | Phase::LookingUp
-                | Phase::AwaitingBody
-                | Phase::Held
-                | Phase::HoldingResponse,
-                _,
-            ) => self.refuse(Reason::HostFailure),
+            _ => self.out_of_step(),
         }
     }
 
@@ -181,7 +170,7 @@ impl Enforcement {
         verdict: SignatureVerdict,
     ) -> Step {
         if self.phase != Phase::CheckingSignature {
-            return self.refuse(Reason::HostFailure);
+            return self.out_of_step();
         }
         match verdict {
             SignatureVerdict::Valid => match self.engine.accept(check) {
@@ -200,9 +189,28 @@ impl Enforcement {
         self.settle(now)
     }
 
+    /// What does not fit the phase closes; where the request is over, it changes nothing.
+    fn out_of_step(&mut self) -> Step {
+        match self.phase {
+            Phase::Forwarded => Step::PassResponse,
+            Phase::Replied => Step::Wait,
+            Phase::Begin
+            | Phase::CheckingSignature
+            | Phase::LookingUp
+            | Phase::AwaitingBody
+            | Phase::Held
+            | Phase::HoldingResponse => self.refuse(Reason::HostFailure),
+        }
+    }
+
     /// Whether the response's headers and body must be told.
     #[must_use]
     pub fn wants_response(&self) -> bool {
+        self.in_response()
+    }
+
+    /// Whether the request was sent, and its answer is held.
+    const fn in_response(&self) -> bool {
         matches!(self.phase, Phase::Held | Phase::HoldingResponse)
     }
 
@@ -276,16 +284,17 @@ impl Enforcement {
     /// Maps host, path and method to action and resource.
     fn map(&mut self) -> Result<Option<Route>, Reason> {
         let policy = &self.engine.policy;
-        let found = policy.routes.find(&self.asked.host, &self.asked.path, &self.asked.method);
-        let (number, action, raw) = match found {
+        // Decoded, or an encoding would lead past a literal that the upstream decodes.
+        let path = crate::request::path::decode(&self.asked.path);
+        let found = policy.routes.find(&self.asked.host, &path, &self.asked.method);
+        let (number, action, values) = match found {
             Match::Found { route, action, values } => (route, action, values),
             Match::TooLong => return Err(Reason::MalformedRequest),
             Match::Unmapped => return Ok(None),
         };
         let Some(route) = policy.routes.route(number) else { return Ok(None) };
         let Some(resource) = policy.resources.get(route.resource as usize) else { return Ok(None) };
-        let values: Vec<String> =
-            raw.iter().map(|value| crate::request::path::decode(value).into_owned()).collect();
+        let values: Vec<String> = values.into_iter().map(str::to_owned).collect();
         // Only a plain read can be sent and its answer held back.
         let can_hold = action == Action::Read && self.asked.method == "GET";
         self.attributes = lookup::initial(resource, &route.variables, &values, can_hold);
@@ -294,7 +303,10 @@ impl Enforcement {
             route: number,
             action,
             id: values.join("/"),
-            raw_values: raw.into_iter().map(str::to_owned).collect(),
+            raw_values: values
+                .iter()
+                .map(|value| crate::request::path::encode(value).into_owned())
+                .collect(),
         }))
     }
 
@@ -328,7 +340,8 @@ impl Enforcement {
             },
             approval: Tier::None,
             grant: None,
-            host: HostAbilities { tag: self.engine.can_sign() },
+            // What was sent already can no longer be marked for the upstream.
+            host: HostAbilities { tag: self.engine.can_sign() && !self.in_response() },
         };
         use_it(&request)
     }
@@ -359,7 +372,7 @@ impl Enforcement {
                 return self.refuse(Reason::MalformedRequest);
             }
             self.decision = Some(decision);
-            if self.body.complete {
+            if self.body.complete || self.body.too_large {
                 return self.with_body(now);
             }
             self.phase = Phase::AwaitingBody;
@@ -368,91 +381,29 @@ impl Enforcement {
         self.conclude(decision)
     }
 
-    fn look_up(&mut self, now: Timestamp, decision: Decision) -> Step {
-        let policy = &self.engine.policy;
-        let needed = self.mapped.as_ref().and_then(|mapped| {
-            let resource = policy.resources.get(mapped.resource as usize)?;
-            let route = policy.routes.route(mapped.route)?;
-            let asked = lookup::needed(
-                policy,
-                (mapped.resource, resource),
-                mapped.action,
-                &route.variables,
-                &mapped.raw_values,
-            );
-            Some(asked)
-        });
-        let Some(needed) = needed.filter(|needed| !needed.is_empty()) else {
-            // No variable of this path fills the look-up: it can never be asked.
-            for state in &mut self.attributes {
-                if *state == AttributeState::Pending(crate::policy::value::Source::Lookup) {
-                    *state = AttributeState::Unknown;
-                }
-            }
-            let again = self.decide(now);
-            let waits_for = Sources { lookup: false, ..again.waits_for };
-            self.decision = Some(decision);
-            return match waits_for.response {
-                true => self.forward_held(Decision { waits_for, ..again }),
-                false => self.conclude(Decision { waits_for, ..again }),
-            };
-        };
-        self.phase = Phase::LookingUp;
-        self.decision = Some(decision);
-        self.lookups = needed
-            .iter()
-            .map(|(callout, places)| PendingLookup {
-                number: callout.number,
-                places: places.clone(),
-                answered: false,
-            })
-            .collect();
-        Step::CallOut(needed.into_iter().map(|(callout, _)| callout).collect())
-    }
-
-    fn looked_up(&mut self, now: Timestamp, callout: u32, reply: CalloutReply<'_>) -> Step {
-        let engine = Rc::clone(&self.engine);
-        let resource = self
-            .mapped
-            .as_ref()
-            .and_then(|mapped| engine.policy.resources.get(mapped.resource as usize));
-        let pending = self.lookups.iter_mut().find(|one| one.number == callout && !one.answered);
-        let (Some(resource), Some(pending)) = (resource, pending) else {
-            return self.refuse(Reason::HostFailure);
-        };
-        pending.answered = true;
-        lookup::answered(resource, &pending.places, reply, &mut self.attributes);
-        if self.lookups.iter().any(|one| !one.answered) {
-            return Step::Wait;
-        }
-        // Attributes no rule reads were not asked for; nothing waits for them.
-        for state in &mut self.attributes {
-            if *state == AttributeState::Pending(crate::policy::value::Source::Lookup) {
-                *state = AttributeState::Unknown;
-            }
-        }
-        self.settle(now)
-    }
-
-    /// Takes the body so far; a reason where it is larger than may be held.
-    fn take_body(&mut self, bytes: &[u8], end: bool) -> Option<Reason> {
-        if bytes.len() as u64 > self.engine.policy.limits.request_body {
-            return Some(Reason::BodyTooLarge);
-        }
-        if end {
-            self.body.complete = true;
+    /// Takes the body so far. One that is larger than may be held is not kept: whether that
+    /// matters is not known before the decision is.
+    fn take_body(&mut self, bytes: &[u8], end: bool) {
+        self.body.too_large |= bytes.len() as u64 > self.engine.policy.limits.request_body;
+        self.body.complete |= end;
+        if end && !self.body.too_large {
             self.body.bytes = bytes.to_vec();
         }
-        None
     }
 
-    /// The body is complete, and the decision asks for an approval.
+    /// The body is complete or too large, and the decision asks for an approval.
     fn with_body(&mut self, now: Timestamp) -> Step {
         let Some(decision) = self.decision.take() else {
             return self.refuse(Reason::HostFailure);
         };
+        if self.body.too_large {
+            return self.refuse(Reason::BodyTooLarge);
+        }
         if self.asked.form && crate::request::credentials::in_form(&self.body.bytes) {
             return self.refuse(Reason::TokenInUrl);
+        }
+        if self.asked.form && crate::request::query::form_overrides_method(&self.body.bytes) {
+            return self.refuse(Reason::MalformedRequest);
         }
         match written::Approval::of(self, &decision, now) {
             Ok(approval) => self.approval = Some(approval),
@@ -469,7 +420,7 @@ impl Enforcement {
     /// The decision is final: forward, or answer in the upstream's place.
     fn conclude(&mut self, decision: Decision) -> Step {
         let shadow = self.engine.policy.mode == Mode::Shadow;
-        let in_response = matches!(self.phase, Phase::Held | Phase::HoldingResponse);
+        let in_response = self.in_response();
         let permit = match shadow {
             true => Some(Permit::shadow()),
             false => Permit::mint(&decision),
@@ -489,7 +440,12 @@ impl Enforcement {
                 Step::Forward(permit, edits)
             }
             None => {
-                let refusal = self.refusal(&decision);
+                // Whether a rule denies it or none allows it would tell of a record that the
+                // caller may not see; that is for the audit record alone.
+                let refusal = match in_response && decision.reason == Reason::Denied {
+                    true => self.refusal(&Decision::deny(Reason::NotAllowed)),
+                    false => self.refusal(&decision),
+                };
                 self.reply(refusal)
             }
         };
@@ -502,3 +458,6 @@ impl Enforcement {
         Step::Reply(reply)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod host;
 pub mod json;
 pub mod path;
+pub mod query;
 
 pub use action::{Action, ActionSet};
 

@@ -1,7 +1,5 @@
 //! Digest v1 against vectors that another implementation computed (`docs/vectors/digest.json`).
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
-
 use ambit::approval::digest::HttpRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -44,5 +44,5 @@ fn every_example_policy_loads_and_names_its_schema() {
         assert!(text.starts_with(schema), "{name} does not begin with `{schema}`");
         read += 1;
     }
-    assert!(read >= 7, "only {read} example policies were found");
+    assert!(read >= 15, "only {read} example policies were found");
 }

@@ -2,12 +2,30 @@
 
 use crate::approval::digest::sha256;
 use crate::request::json::jcs::write_string;
+use crate::request::query;
 use std::fmt::Write as _;
 
-/// Longer values become their beginning, length and digest.
-const MAX_VALUE: usize = 256;
-/// How much of a longer value stays, in bytes.
-const KEPT: usize = 64;
+/// The longest line, in bytes: what log pipelines carry in one piece.
+const MAX_LINE: usize = 2048;
+
+/// How much a line shows of its values.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Bytes of a value as it is spelt; longer ones become beginning, length and digest.
+    value: usize,
+    /// Bytes of a longer value's beginning.
+    kept: usize,
+    /// Members of a list.
+    listed: usize,
+}
+
+/// Tried in turn until the line fits. Digests and ids, which are what is searched for, fit the last
+/// one whole.
+const BOUNDS: [Bounds; 3] = [
+    Bounds { value: 256, kept: 64, listed: 8 },
+    Bounds { value: 96, kept: 24, listed: 4 },
+    Bounds { value: 48, kept: 0, listed: 2 },
+];
 
 /// What a record says. Borrowed: a record is written once and not kept.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,12 +79,23 @@ pub struct Record<'a> {
 }
 
 impl Record<'_> {
-    /// The line, without a line break. Members in the order of JCS, so that the digest of a line is
-    /// the digest of what it says; control characters are escaped, so that no value makes a second
-    /// line.
+    /// The line, at most 2,048 bytes, without a line break. Members in the order of JCS, so that the
+    /// digest of a line is the digest of what it says.
     #[must_use]
     pub fn line(&self) -> String {
-        let mut line = Line { out: String::with_capacity(512), trunc: Vec::new() };
+        let mut line = String::new();
+        for bounds in BOUNDS {
+            line = self.within(bounds);
+            if line.len() <= MAX_LINE {
+                break;
+            }
+        }
+        line
+    }
+
+    fn within(&self, bounds: Bounds) -> String {
+        let mut line =
+            Line { out: String::with_capacity(512), bounds, inside: "", trunc: Vec::new() };
         line.text("action", self.action);
         line.list("actors", self.actors);
         if let Some((id, digest, tier)) = self.approval {
@@ -83,7 +112,7 @@ impl Record<'_> {
         line.text("host", self.http.1);
         line.text("method", self.http.0);
         line.text("path", self.http.2);
-        line.optional("query", self.query);
+        line.query(self.query);
         line.close();
         line.text("id", self.id);
         line.text("issuer", self.issuer);
@@ -122,7 +151,11 @@ impl Record<'_> {
 
 struct Line {
     out: String,
-    trunc: Vec<&'static str>,
+    bounds: Bounds,
+    /// The member that the next ones stand in.
+    inside: &'static str,
+    /// What is not whole: `outer.inner`.
+    trunc: Vec<String>,
 }
 
 impl Line {
@@ -144,25 +177,46 @@ impl Line {
         }
     }
 
-    fn optional(&mut self, name: &'static str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.name(name);
-            self.value(name, value);
+    /// The query, unless a token stands in it: such a request is refused, and its record is no
+    /// place for the token either.
+    fn query(&mut self, query: Option<&str>) {
+        match query {
+            Some(query) if query::has_token(query) => self.not_whole("query"),
+            Some(query) => {
+                self.name("query");
+                self.value("query", query);
+            }
+            None => {}
         }
     }
 
+    /// JSON escapes C0 controls alone, and JCS leaves no choice about the rest. A value that a
+    /// terminal could obey is therefore written as a longer one is, without those characters.
     fn value(&mut self, name: &'static str, value: &str) {
-        if value.len() <= MAX_VALUE {
+        let from = self.out.len();
+        let tame = !value.contains(is_obeyed);
+        if tame && value.len() <= self.bounds.value {
             write_string(value, &mut self.out);
-            return;
+            if self.out.len().saturating_sub(from) <= self.bounds.value.saturating_add(2) {
+                return;
+            }
+            self.out.truncate(from);
         }
-        let end = (0..=KEPT).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
-        let kept = value.get(..end).unwrap_or_default();
-        write_string(
-            &format!("{kept}…{}:{}", value.len(), sha256(value.as_bytes())),
-            &mut self.out,
-        );
-        self.trunc.push(name);
+        let most = self.bounds.kept.min(value.len());
+        let end = (0..=most).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
+        let kept = value.get(..end).unwrap_or_default().replace(is_obeyed, "\u{fffd}");
+        let short = format!("{kept}…{}:{}", value.len(), sha256(value.as_bytes()));
+        write_string(&short, &mut self.out);
+        self.not_whole(name);
+    }
+
+    fn not_whole(&mut self, name: &str) {
+        let outer = self.inside;
+        let dot = if outer.is_empty() { "" } else { "." };
+        let name = format!("{outer}{dot}{name}");
+        if !self.trunc.contains(&name) {
+            self.trunc.push(name);
+        }
     }
 
     fn list(&mut self, name: &'static str, values: &[&str]) {
@@ -171,14 +225,14 @@ impl Line {
         }
         self.name(name);
         self.out.push('[');
-        for (at, value) in values.iter().take(8).enumerate() {
+        for (at, value) in values.iter().take(self.bounds.listed).enumerate() {
             if at > 0 {
                 self.out.push(',');
             }
             self.value(name, value);
         }
-        if values.len() > 8 {
-            self.trunc.push(name);
+        if values.len() > self.bounds.listed {
+            self.not_whole(name);
         }
         self.out.push(']');
     }
@@ -194,26 +248,47 @@ impl Line {
         self.out.push_str(if value { "true" } else { "false" });
     }
 
-    fn open(&mut self, name: &str) {
+    fn open(&mut self, name: &'static str) {
         self.name(name);
         self.out.push('{');
+        self.inside = name;
     }
 
     fn close(&mut self) {
         self.out.push('}');
+        self.inside = "";
     }
 
     fn finish(mut self) -> String {
         if !self.trunc.is_empty() {
+            self.name("trunc");
+            self.out.push('[');
             self.trunc.sort_unstable();
-            self.trunc.dedup();
-            let names = std::mem::take(&mut self.trunc);
-            self.list("trunc", &names);
+            for (at, name) in std::mem::take(&mut self.trunc).iter().enumerate() {
+                if at > 0 {
+                    self.out.push(',');
+                }
+                write_string(name, &mut self.out);
+            }
+            self.out.push(']');
         }
         self.name("v");
         self.out.push_str("1}");
         self.out
     }
+}
+
+/// What a terminal, or a reader of lines, could take for a command or for the end of a line: DEL,
+/// the C1 controls, Unicode's line separators, and what turns the direction of text.
+const fn is_obeyed(c: char) -> bool {
+    matches!(
+        c,
+        '\u{7f}'..='\u{9f}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+    )
 }
 
 #[cfg(test)]
@@ -259,16 +334,97 @@ mod tests {
         let long = "é".repeat(4000);
         let line = record(&long, &format!("/{}", "a".repeat(8000))).line();
         assert!(line.len() <= 2048, "{}", line.len());
-        assert!(line.contains("\"trunc\":[\"id\",\"path\"]"), "{line}");
+        assert!(line.contains("\"trunc\":[\"http.path\",\"subject.id\"]"), "{line}");
         assert!(line.contains(&sha256(long.as_bytes())));
+    }
+
+    #[test]
+    fn no_record_is_longer_than_2048_bytes_and_digests_stay_whole() {
+        for filler in ["x", "é", "\u{1}", "\"", "\u{9b}", "\u{1f600}"] {
+            let long = filler.repeat(20_000);
+            let (long, many) = (long.as_str(), vec![long.as_str(); 40]);
+            let digest = sha256(b"x");
+            let line = Record {
+                id: long,
+                boot: long,
+                time: i64::MIN,
+                effect: "allow",
+                reason: "obligation-unsupported",
+                rules: &many,
+                policy: (long, &digest),
+                shadow: true,
+                subject: Some((long, long)),
+                actors: &many,
+                issuer: long,
+                client: long,
+                token: &digest,
+                action: "delete",
+                resource: long,
+                resource_id: long,
+                http: (long, long, long),
+                query: Some(long),
+                approval: Some((long, &digest, "second-person")),
+                status: u16::MAX,
+                bytes: u64::MAX,
+                duration: u64::MAX,
+                forwarded: false,
+            }
+            .line();
+            assert!(line.len() <= MAX_LINE, "{}", line.len());
+            assert_eq!(line.matches(&format!("\"{digest}\"")).count(), 3, "{line}");
+            assert!(line.contains("\"rules\",\"subject.id\",\"subject.realm\"]"), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_ordinary_allow_takes_under_700_bytes() {
+        let digest = sha256(b"x");
+        let line = Record {
+            id: "8rky5yKHm1hQ5AAAAAAAAg",
+            boot: "8rky5yKHm1hQ5A",
+            effect: "allow",
+            reason: "allowed-by-rule",
+            rules: &["own-documents"],
+            policy: ("documents", &digest),
+            shadow: false,
+            subject: Some(("https://idp.example.com", "alice")),
+            actors: &["support-assistant"],
+            client: "support-assistant",
+            issuer: "https://idp.example.com",
+            token: &digest,
+            http: ("GET", "api.example.com", "/v1/documents/1"),
+            query: None,
+            approval: None,
+            ..record("", "")
+        }
+        .line();
+        assert!((512..700).contains(&line.len()), "{}", line.len());
+    }
+
+    #[test]
+    fn a_token_in_a_query_is_not_recorded() {
+        let mut record = record("alice", "/");
+        record.query = Some("a=1&access%5ftoken=s3cret");
+        let line = record.line();
+        assert!(!line.contains("s3cret") && line.contains("\"trunc\":[\"http.query\"]"), "{line}");
+    }
+
+    #[test]
+    fn a_value_that_a_terminal_would_obey_is_told_by_its_digest() {
+        for hostile in ["a\u{9b}2Jb", "a\u{7f}", "a\u{2028}b", "\u{202e}a"] {
+            let line = record(hostile, "/").line();
+            assert!(!line.contains(is_obeyed), "{line}");
+            assert!(line.contains(&sha256(hostile.as_bytes())), "{line}");
+            assert!(line.contains("\"trunc\":[\"subject.id\"]"), "{line}");
+        }
     }
 
     proptest! {
         #[test]
-        fn no_value_makes_a_second_line(subject in "\\PC{0,40}|[\\x00-\\x1f\"\\\\]{0,40}", path in ".{0,300}") {
+        fn no_value_makes_a_second_line(subject in "\\PC{0,40}|\\pC{0,40}|[\\x00-\\x1f\"\\\\]{0,40}", path in ".{0,300}") {
             let line = record(&subject, &path).line();
-            let breaks = line.contains(['\n', '\r', '\u{1b}']);
-            prop_assert!(!breaks);
+            prop_assert!(!line.contains(|c: char| c.is_control() || is_obeyed(c)));
+            prop_assert!(line.len() <= MAX_LINE);
             let parsed = parse(line.as_bytes(), JsonLimits::default()).unwrap();
             prop_assert_eq!(parsed.to_jcs().unwrap(), line);
         }

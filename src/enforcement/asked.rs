@@ -3,14 +3,19 @@
 use super::Header;
 use crate::decision::Reason;
 use crate::policy::Policy;
-use crate::request::{credentials, host, path};
+use crate::request::{credentials, host, path, query};
 
 /// More headers, or more bytes of them, than an honest client sends.
 const MAX_HEADERS: usize = 256;
 const MAX_BYTES: usize = 98_304;
 
 /// Ways to ask for another method, path or host than the request line's; some upstreams obey them.
-const OVERRIDES: [&str; 11] = [
+const OVERRIDES: [&str; 16] = [
+    "x-envoy-original-path",
+    "x-forwarded-method",
+    "x-forwarded-path",
+    "x-forwarded-uri",
+    "x-original-path",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
@@ -50,10 +55,13 @@ pub(super) struct Asked {
     pub(super) form: bool,
     /// The names of all headers, lower case.
     pub(super) names: Vec<String>,
-    /// Names to remove whatever is decided.
+    /// Names to remove in every mode.
     pub(super) forged: Vec<String>,
-    /// Values of headers that a resource binds in an approval: name, value.
-    pub(super) bound: Vec<(String, String)>,
+    /// Names to remove where a decision binds.
+    pub(super) overrides: Vec<String>,
+    /// Values of headers that a resource binds in an approval: name, value; `None` where it is no
+    /// plain text.
+    pub(super) bound: Vec<(String, Option<String>)>,
 }
 
 impl Asked {
@@ -69,15 +77,17 @@ impl Asked {
     ) -> Result<Self, (Box<Self>, Reason)> {
         let mut asked = Self { peer: peer.to_vec(), ..Self::default() };
         let mut one = OneOfEach::default();
+        let mut named = true;
         for (name, value) in headers {
             asked.note(name);
             one.take(name, value);
+            named &= is_name(name);
         }
         let size = headers.iter().fold(0_usize, |sum, (name, value)| {
             sum.saturating_add(name.len()).saturating_add(value.len())
         });
         let bounded = headers.len() <= MAX_HEADERS && size <= MAX_BYTES;
-        match asked.fill(&one, bounded, headers, policy) {
+        match asked.fill(&one, bounded && named, headers, policy) {
             Ok(()) => Ok(asked),
             Err(reason) => Err((Box::new(asked), reason)),
         }
@@ -97,8 +107,10 @@ impl Asked {
         let text = String::from_utf8_lossy(name).to_ascii_lowercase();
         let plain = text.replace('_', "-");
         let consumed = matches!(text.as_str(), "ambit-approval" | "ambit-grant");
-        if (plain.starts_with("ambit") && !consumed) || OVERRIDES.contains(&plain.as_str()) {
+        if plain.starts_with("ambit") && !consumed {
             self.forged.push(text.clone());
+        } else if OVERRIDES.contains(&plain.as_str()) {
+            self.overrides.push(text.clone());
         }
         self.names.push(text);
     }
@@ -129,7 +141,8 @@ impl Asked {
             Ok(canonical) => canonical,
             Err(reason) => {
                 // For the record; nothing is decided on it.
-                raw.clone_into(&mut self.path);
+                // What follows a `;` may be a token, and no record holds one.
+                raw.split(';').next().unwrap_or_default().clone_into(&mut self.path);
                 return Err(reason);
             }
         };
@@ -141,6 +154,10 @@ impl Asked {
                 return Err(BAD);
             }
             self.query = Some(query.to_owned());
+            // What was decided on would not be what is done.
+            if query::overrides_method(query) {
+                return Err(BAD);
+            }
         }
         // A second host, a tunnel, or too much: two readers could take these for two requests.
         if !bounded
@@ -191,13 +208,15 @@ impl Asked {
             if self.bound.iter().any(|(known, _)| known == name) {
                 continue;
             }
-            let values: Vec<_> = headers
+            let mut values = headers
                 .iter()
                 .filter(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
-                .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
-                .collect();
-            if !values.is_empty() {
-                self.bound.push((name.clone(), values.join(", ")));
+                .map(|(_, value)| plain(value))
+                .peekable();
+            if values.peek().is_some() {
+                // Two values that are no text must not become one.
+                let joined = values.collect::<Option<Vec<_>>>().map(|values| values.join(", "));
+                self.bound.push((name.clone(), joined));
             }
         }
     }
@@ -250,11 +269,7 @@ impl<'a> OneOfEach<'a> {
         match self.slot(name) {
             None => Ok(None),
             Some((_, true)) => Err(Reason::MalformedRequest),
-            Some((value, false)) => std::str::from_utf8(value)
-                .ok()
-                .filter(|text| !text.chars().any(char::is_control))
-                .map(Some)
-                .ok_or(Reason::MalformedRequest),
+            Some((value, false)) => plain(value).map(Some).ok_or(Reason::MalformedRequest),
         }
     }
 
@@ -262,4 +277,16 @@ impl<'a> OneOfEach<'a> {
         let at = SINGLE.iter().position(|known| *known == name)?;
         self.found.get(at).copied().flatten()
     }
+}
+
+/// A header's value as text without controls.
+fn plain(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok().filter(|text| !text.chars().any(char::is_control))
+}
+
+/// RFC 9110 §5.1, or a pseudo header's (RFC 9113 §8.3). Any other name cannot be removed by name.
+fn is_name(name: &[u8]) -> bool {
+    let name = name.strip_prefix(b":").unwrap_or(name);
+    !name.is_empty()
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }

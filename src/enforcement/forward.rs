@@ -40,6 +40,8 @@ impl Enforcement {
         let resource =
             self.mapped.as_ref().and_then(|mapped| policy.resources.get(mapped.resource as usize));
         let mut edits = self.shadow_edits();
+        // Ways to ask for another method or path than was decided on.
+        edits.remove.extend(self.asked.overrides.iter().cloned());
         let keep = resource.is_some_and(|resource| resource.credentials == Credentials::Keep);
         if !keep {
             edits.remove.extend(CREDENTIALS.iter().map(|name| (*name).to_owned()));
@@ -63,8 +65,7 @@ impl Enforcement {
         edits
     }
 
-    /// What is removed in every mode: names that only Ambit may set, and ways to ask for another
-    /// method or path than was decided on.
+    /// What is removed in every mode: names that only Ambit may set.
     pub(super) fn shadow_edits(&self) -> Edits {
         let mut remove = self.asked.forged.clone();
         remove.extend(CONSUMED.iter().map(|name| (*name).to_owned()));

@@ -6,7 +6,7 @@ use super::{Reply, reply};
 use crate::approval::request::KEY_ID;
 use crate::policy::compiled::ResourceEntry;
 use crate::policy::document::Mode;
-use crate::request::host;
+use crate::request::{host, path};
 use serde_json::json;
 
 /// Where the gateway's public key is served.
@@ -83,7 +83,7 @@ fn document(body: serde_json::Value) -> Reply {
 /// preflight never has one, so it is refused like any request without.
 fn preflight(engine: &Engine, asked: &Asked) -> Option<Reply> {
     let (origin, method) = (asked.origin.as_deref()?, asked.requested_method.as_deref()?);
-    let resource = engine.resource_for(&asked.host, &asked.path, method)?;
+    let resource = engine.resource_for(&asked.host, &path::decode(&asked.path), method)?;
     if !resource.cors_origins.iter().any(|allowed| allowed == origin) {
         return None;
     }

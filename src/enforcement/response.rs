@@ -1,10 +1,11 @@
 //! Reads whose record only the answer shows: sent, held, looked at, and released or refused.
 
+use super::written::Approval;
 use super::{Edits, Enforcement, Header, HeldPermit, Phase, Step, lookup};
-use crate::decision::{Decision, Reason};
+use crate::decision::{Decision, Effect, Reason};
 use crate::policy::value::Source;
 use crate::request::AttributeState;
-use crate::request::json::{self, Json};
+use crate::request::json::{self, Json, JsonLimits};
 use crate::time::Timestamp;
 
 /// What would make an answer partial, conditional or encoded, and so not the record itself.
@@ -34,7 +35,12 @@ impl Enforcement {
 
     /// Nothing of the answer has been released yet. Anything but a whole, plain JSON body in a 2xx
     /// is answered as the deny is, so that its shape tells nothing of the record.
-    pub(super) fn response_headers(&mut self, headers: &[Header<'_>], end: bool) -> Step {
+    pub(super) fn response_headers(
+        &mut self,
+        now: Timestamp,
+        headers: &[Header<'_>],
+        end: bool,
+    ) -> Step {
         let all = |name: &str| {
             let wanted = name.as_bytes().to_vec();
             headers
@@ -52,32 +58,52 @@ impl Enforcement {
             _ => false,
         };
         if !(ok && plain && json) || end {
-            return self.not_the_record();
+            return self.not_the_record(now);
         }
         self.phase = Phase::HoldingResponse;
         Step::HoldResponse
     }
 
     pub(super) fn response_body(&mut self, now: Timestamp, bytes: &[u8], end: bool) -> Step {
-        if bytes.len() as u64 > self.engine.policy.limits.response_body {
-            return self.not_the_record();
+        let limit = self.engine.policy.limits.response_body;
+        if bytes.len() as u64 > limit {
+            return self.not_the_record(now);
         }
         if !end {
             return Step::Wait;
         }
-        match json::parse(bytes, lookup::ANSWER) {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        match json::parse(bytes, JsonLimits { bytes: limit, ..lookup::ANSWER }) {
             Ok(body) => {
                 self.tell_from(Some(&body));
                 let decision = self.decide(now);
-                self.conclude(decision)
+                self.released_by(decision, now)
             }
-            Err(_) => self.not_the_record(),
+            Err(_) => self.not_the_record(now),
         }
     }
 
-    fn not_the_record(&mut self) -> Step {
+    /// Nothing is known of the record, so the decision is the one over an unknown; never an allow,
+    /// for there is nothing it would be about.
+    fn not_the_record(&mut self, now: Timestamp) -> Step {
         self.tell_from(None);
-        self.refuse(Reason::NotAllowed)
+        let decision = self.decide(now);
+        match decision.effect {
+            Effect::Allow => self.refuse(Reason::NotAllowed),
+            Effect::Deny => self.released_by(decision, now),
+        }
+    }
+
+    /// The second decision is final; where a person stands in the way, it says what to approve.
+    fn released_by(&mut self, decision: Decision, now: Timestamp) -> Step {
+        // A body that went on unread has no digest.
+        if decision.approval.is_some() && self.body.complete {
+            match Approval::of(self, &decision, now) {
+                Ok(approval) => self.approval = Some(approval),
+                Err(reason) => return self.refuse(reason),
+            }
+        }
+        self.conclude(decision)
     }
 
     fn tell_from(&mut self, body: Option<&Json>) {

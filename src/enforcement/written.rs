@@ -34,12 +34,14 @@ impl Approval {
         let policy = &engine.policy;
         let mapped = enforcement.mapped.as_ref().ok_or(Reason::HostFailure)?;
         let resource = policy.resources.get(mapped.resource as usize).ok_or(Reason::HostFailure)?;
-        let headers: Vec<(String, String)> = asked
+        // A value that is no text has no place in what a person is shown.
+        let headers = asked
             .bound
             .iter()
             .filter(|(name, _)| resource.headers.contains(name))
-            .cloned()
-            .collect();
+            .map(|(name, value)| Some((name.clone(), value.clone()?)))
+            .collect::<Option<Vec<_>>>()
+            .ok_or(Reason::MalformedRequest)?;
         let digest = HttpRequest {
             audience: &resource.audience,
             host: &asked.host,

@@ -186,8 +186,13 @@ fn is_other_token(payload: &Json) -> bool {
         || says_one_of("token_use", &["id", "refresh"])
 }
 
-/// The person's id: the claims' texts, percent-encoded so that `/` between them is unambiguous.
+/// The person's id: one claim's text as it is, so that it equals what records call their owner; of
+/// several the texts, percent-encoded so that `/` between them is unambiguous.
 fn person(payload: &Json, claims: &[String]) -> Option<String> {
+    if let [only] = claims {
+        let text = find(payload, only).and_then(Json::as_str);
+        return text.filter(|text| !text.is_empty()).map(str::to_owned);
+    }
     let parts: Option<Vec<String>> = claims
         .iter()
         .map(|claim| {

@@ -25,16 +25,16 @@ fn section(section: &Section) -> Value {
         let mut schema = shape(&key.shape);
         if let Value::Object(members) = &mut schema {
             let mut doc = key.doc.to_owned();
-            if let Some(default) = key.default {
+            if !key.required {
                 // Writing to a string cannot fail.
-                let _ = write!(doc, " Default: {default}.");
+                let _ = write!(doc, " Default: {}.", key.default);
             }
             members.insert("description".into(), doc.into());
         }
         properties.insert(key.name.into(), schema);
     }
     let required: Vec<&str> =
-        section.keys.iter().filter(|key| key.default.is_none()).map(|key| key.name).collect();
+        section.keys.iter().filter(|key| key.required).map(|key| key.name).collect();
     json!({
         "type": "object",
         "description": section.doc,
@@ -99,7 +99,7 @@ fn write_section(section: &'static Section, text: &mut String, seen: &mut Vec<&'
         section.doc
     );
     for key in section.keys {
-        let default = key.default.unwrap_or("**required**");
+        let default = if key.required { "**required**" } else { key.default };
         let _ = writeln!(
             text,
             "| `{}` | {} | {} | {} |",

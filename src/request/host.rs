@@ -85,6 +85,7 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn one_host_has_one_spelling() {
@@ -110,5 +111,21 @@ mod tests {
         assert_eq!(from_audience("http://127.0.0.1:10000").unwrap(), "127.0.0.1:10000");
         assert!(from_audience("api.example.com").is_err());
         assert!(from_audience("ftp://x").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_its_own_spelling(authority in "[a-cA-C0-9.:@%_\\[\\]-]{0,16}", https in any::<bool>()) {
+            let scheme = if https { "https" } else { "http" };
+            if let Some(host) = parse(&authority, scheme) {
+                prop_assert_eq!(parse(&host, scheme), Some(host.clone()));
+                prop_assert_eq!(from_audience(&format!("{scheme}://{authority}/x")), Ok(host));
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,40}") {
+            let _ = (parse(&text, "http"), parse_policy(&text), from_audience(&text));
+        }
     }
 }

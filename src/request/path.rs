@@ -66,32 +66,49 @@ fn recode(raw: &str) -> Result<String, Reason> {
         if is_unreserved(value) || (byte != b'%' && is_plain(value)) {
             out.push(char::from(value));
         } else {
-            out.push('%');
-            out.push(upper_hex(value >> 4));
-            out.push(upper_hex(value & 0xf));
+            push_encoded(&mut out, value);
         }
     }
     let text = std::str::from_utf8(&decoded).map_err(|_| Reason::MalformedRequest)?;
-    // Controls of Unicode's C1 range, and the characters that some readers fold to `/` or `.`.
-    let folds = |c: char| {
-        c.is_control()
-            || matches!(
-                c,
-                '\u{2024}'
-                    | '\u{2025}'
-                    | '\u{2044}'
-                    | '\u{2215}'
-                    | '\u{29f8}'
-                    | '\u{ff0e}'
-                    | '\u{ff0f}'
-                    | '\u{ff3c}'
-                    | '\u{feff}'
-            )
-    };
-    if text.chars().any(folds) {
+    // Controls of Unicode's C1 range too.
+    if text.chars().any(|c| c.is_control() || is_like_separator(c)) {
+        return Err(Reason::MalformedRequest);
+    }
+    if text.split('/').any(|segment| !segment.is_empty() && segment.chars().all(is_like_dots)) {
         return Err(Reason::MalformedRequest);
     }
     Ok(out)
+}
+
+/// Characters that readers which normalise (Unicode NFKC, best fit to a code page) turn into
+/// `/`, `\`, `%` or `;`.
+const fn is_like_separator(c: char) -> bool {
+    matches!(
+        c,
+        '\u{37e}'
+            | '\u{2044}'
+            | '\u{2100}'
+            | '\u{2101}'
+            | '\u{2105}'
+            | '\u{2106}'
+            | '\u{2215}'
+            | '\u{2216}'
+            | '\u{29f8}'
+            | '\u{fe14}'
+            | '\u{fe54}'
+            | '\u{fe68}'
+            | '\u{fe6a}'
+            | '\u{feff}'
+            | '\u{ff05}'
+            | '\u{ff0f}'
+            | '\u{ff1b}'
+            | '\u{ff3c}'
+    )
+}
+
+/// Characters that the same readers turn into dots: a segment of nothing else is a dot segment.
+const fn is_like_dots(c: char) -> bool {
+    matches!(c, '.' | '\u{2024}'..='\u{2026}' | '\u{fe19}' | '\u{fe30}' | '\u{fe52}' | '\u{ff0e}')
 }
 
 fn check_segments(path: &str) -> Result<(), Reason> {
@@ -106,7 +123,9 @@ fn check_segments(path: &str) -> Result<(), Reason> {
     Ok(())
 }
 
-/// One segment of a canonical path, decoded: what a template's variable holds.
+/// A canonical path, or a part of it, decoded: what a template is matched against, and what its
+/// variables hold. Nothing that splits segments stands encoded in a canonical path, so a whole path
+/// decodes to the same segments as its parts.
 #[must_use]
 pub fn decode(segment: &str) -> Cow<'_, str> {
     if !segment.contains('%') {
@@ -125,6 +144,30 @@ pub fn decode(segment: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
+}
+
+/// Text as one segment of a path: everything but unreserved characters (RFC 3986 §2.3) encoded.
+/// [`decode`] gives the text back.
+#[must_use]
+pub fn encode(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(is_unreserved) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if is_unreserved(byte) {
+            out.push(char::from(byte));
+        } else {
+            push_encoded(&mut out, byte);
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn push_encoded(out: &mut String, byte: u8) {
+    out.push('%');
+    out.push(upper_hex(byte >> 4));
+    out.push(upper_hex(byte & 0xf));
 }
 
 fn hex(byte: Option<u8>) -> Result<u8, Reason> {
@@ -209,6 +252,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn characters_that_normalise_to_separators_or_dot_segments_are_refused() {
+        use unicode_normalization::UnicodeNormalization as _;
+        for c in ('\u{80}'..=char::MAX).filter(|c| !c.is_control()) {
+            let folded: String = c.nfkc().collect();
+            let separates = folded.contains(['/', '\\', '%', ';']);
+            let dots = folded.chars().all(|folded| folded == '.');
+            let segment = encode(c.encode_utf8(&mut [0; 4])).into_owned();
+            if separates {
+                assert!(canonical(&format!("/a{segment}b")).is_err(), "{c:?}");
+            }
+            if separates || dots {
+                assert!(canonical(&format!("/{segment}/b")).is_err(), "{c:?}");
+                assert!(canonical(&format!("/.{segment}")).is_err(), "{c:?}");
+            }
+        }
+        assert!(canonical("/a%E2%80%A6").is_ok(), "an ellipsis in a name is no dot segment");
+    }
+
     /// Readers an upstream may have, each with its own idea of a path.
     fn other_readers(path: &str) -> Vec<String> {
         let decoded = decode(path).into_owned();
@@ -230,6 +292,25 @@ mod tests {
                 prop_assert_eq!(canonical(&path).unwrap(), path.clone(), "canonical is idempotent");
                 for reader in other_readers(&path) {
                     prop_assert_eq!(reader, decode(&path).into_owned());
+                }
+            }
+        }
+
+        #[test]
+        fn a_path_means_the_segments_that_were_decided_on(raw in "/([a-c.:+~]|%[2-7][0-9a-fA-F]|%c3%a9|%e2%80%a6|%ef%bc%8e){0,10}(/[a-c.]{1,2}|/%2e%2E){0,2}") {
+            use unicode_normalization::UnicodeNormalization as _;
+            if let Ok(path) = canonical(&raw) {
+                let decoded = decode(&path).into_owned();
+                let parts: Vec<_> = path.split('/').map(|part| decode(part).into_owned()).collect();
+                prop_assert_eq!(decoded.split('/').collect::<Vec<_>>(), parts.iter().map(String::as_str).collect::<Vec<_>>());
+                // A reader that normalises finds as many segments, and none that climbs.
+                let folded: String = decoded.nfkc().collect();
+                prop_assert_eq!(folded.split('/').count(), parts.len());
+                prop_assert!(folded.split('/').all(|part| part != "." && part != ".."));
+                for part in parts {
+                    let encoded = encode(&part);
+                    prop_assert_eq!(decode(&encoded), part.as_str());
+                    prop_assert!(encoded.bytes().all(|byte| is_unreserved(byte) || byte == b'%'));
                 }
             }
         }

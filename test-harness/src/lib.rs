@@ -6,3 +6,5 @@ pub mod demo;
 pub mod proxy_host;
 #[cfg(feature = "wasm-host")]
 pub mod scenario;
+#[cfg(feature = "wasm-host")]
+pub mod suite;

@@ -13,6 +13,7 @@ pub mod raw;
 mod wasm;
 
 pub use envoy::Envoy;
+pub(crate) use format::get;
 pub use format::{Ask, Expect, ScenarioFile, Scripted};
 pub use native::Native;
 pub use observed::Observed;

@@ -331,6 +331,30 @@ fn workers_are_independent_and_share_their_counters() {
 }
 
 #[test]
+fn an_agent_named_by_its_certificate_is_named_by_the_connection_and_no_header() {
+    let with_mtls = POLICY
+        .replace("identity:", "identity:\n  actor_from: [act, client_id, mtls]")
+        .replace("client_id: bot }", "client_id: bot, spiffe: \"spiffe://x/bot\" }")
+        .replace("JWKS", &format!("{{ inline: {{ keys: [{}] }} }}", key(7).jwk("k1")));
+    let configuration = read_yaml("policy.yaml", &with_mtls).unwrap().to_compiled_json();
+    let mut gateway = gateway(&configuration).build().unwrap();
+    let with = |gateway: &mut Gateway, verified: u8, name: &str, header: &str| {
+        let mut request = ask("/p/1").header("x-forwarded-client-cert", header);
+        request.properties = vec![
+            ("connection.mtls".to_owned(), vec![verified]),
+            ("connection.uri_san_peer_certificate".to_owned(), name.as_bytes().to_vec()),
+        ];
+        let exchange = gateway.send(request);
+        (exchange.status(), reason(&exchange))
+    };
+    let forged = "URI=spiffe://x/bot";
+    assert_eq!(with(&mut gateway, 1, "spiffe://x/bot", "").0, 200);
+    assert_eq!(with(&mut gateway, 0, "", forged).0, 200, "no certificate is no source");
+    let (status, why) = with(&mut gateway, 1, "spiffe://x/other", forged);
+    assert_eq!((status, why.as_str()), (403, "unknown-actor"));
+}
+
+#[test]
 fn a_module_out_of_memory_closes() {
     let built = gateway(&inline()).memory_limit(3 << 20).buffer_limit(usize::MAX).build();
     // Too little to start in is closed as well.

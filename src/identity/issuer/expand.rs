@@ -89,11 +89,19 @@ fn claim(rule: &ClaimRule) -> Json {
     ])
 }
 
+/// Alternatives as a policy writes them; a list within the list is several that must hold together,
+/// which only a profile can say.
 fn proof(proof: &Proof) -> Json {
-    match proof.any_of.as_slice() {
-        [only] => tests(only),
-        several => Json::Array(several.iter().map(|list| tests(list)).collect()),
-    }
+    Json::Array(
+        proof
+            .any_of
+            .iter()
+            .map(|list| match list.as_slice() {
+                [only] => test(only),
+                several => tests(several),
+            })
+            .collect(),
+    )
 }
 
 fn tests(list: &[Requirement]) -> Json {

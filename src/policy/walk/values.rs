@@ -83,7 +83,7 @@ impl Walk {
                 self.key_error(&pointer, message, expected);
             }
         }
-        for key in section.keys.iter().filter(|key| key.default.is_none()) {
+        for key in section.keys.iter().filter(|key| key.required) {
             if !entries.iter().any(|entry| entry.name == key.name) {
                 let message = format!("`{}` is missing", key.name);
                 self.error(&at.pointer, message, key.shape.to_string());

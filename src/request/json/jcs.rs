@@ -83,11 +83,13 @@ fn number(text: &str) -> Result<String, JsonError> {
     if !value.is_finite() || (value.fract() == 0.0 && value.abs() > MAX_EXACT) {
         return Err(inexact());
     }
-    let canonical = ecmascript(value);
-    if digits(text) != digits(&canonical) {
+    // Not Rust's own: where two shortest texts are equally near, ECMAScript takes the even one.
+    let mut buffer = ryu_js::Buffer::new();
+    let canonical = buffer.format_finite(value);
+    if digits(text) != digits(canonical) {
         return Err(inexact());
     }
-    Ok(canonical)
+    Ok(canonical.to_owned())
 }
 
 /// The significant digits of a decimal text and the power of ten of the first.
@@ -106,25 +108,11 @@ fn digits(text: &str) -> Option<(String, i64)> {
     Some((significant, place.checked_add(exponent)?))
 }
 
-/// ECMAScript's Number::toString (ECMA-262 §6.1.6.1.20), from Rust's shortest digits.
-fn ecmascript(value: f64) -> String {
-    if value == 0.0 {
-        return "0".to_owned();
-    }
-    let scientific = format!("{value:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    // Plain form from 1e-6 up to below 1e21; Rust's plain form has the same shortest digits.
-    if (-7 < exponent) && (exponent < 21) {
-        return format!("{value}");
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{}", exponent.unsigned_abs())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::{MAX_EXACT, number};
     use crate::request::json::{JsonLimits, parse};
+    use proptest::prelude::*;
 
     fn jcs(text: &str) -> Result<String, ()> {
         parse(text.as_bytes(), JsonLimits::default()).unwrap().to_jcs().map_err(|_| ())
@@ -172,6 +160,55 @@ mod tests {
             "1e21",
         ] {
             assert!(jcs(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn doubles_are_spelt_as_rfc_8785_appendix_b_lists_them() {
+        for (bits, expected) in [
+            (0x0000_0000_0000_0000, "0"),
+            (0x0000_0000_0000_0001, "5e-324"),
+            (0x8000_0000_0000_0001, "-5e-324"),
+            (0x3eb0_c6f7_a0b5_ed8c, "9.999999999999997e-7"),
+            (0x3eb0_c6f7_a0b5_ed8d, "0.000001"),
+            (0x41b3_de43_5555_5553, "333333333.3333332"),
+            (0x41b3_de43_5555_5554, "333333333.33333325"),
+            (0x41b3_de43_5555_5555, "333333333.3333333"),
+            (0x41b3_de43_5555_5556, "333333333.3333334"),
+            (0x41b3_de43_5555_5557, "333333333.33333343"),
+            (0xbecb_f647_612f_3696, "-0.0000033333333333333333"),
+            // Two texts are equally short and near: the even one.
+            (0x4314_3ff3_c1cb_0959, "1424953923781206.2"),
+        ] {
+            assert_eq!(number(expected).as_deref(), Ok(expected));
+            assert_eq!(expected.parse::<f64>().unwrap().to_bits(), bits);
+        }
+        // Of the same double, and not its spelling.
+        for text in ["1424953923781206.3", "1424953923781206.25"] {
+            assert_eq!(text.parse::<f64>().unwrap().to_bits(), 0x4314_3ff3_c1cb_0959);
+            assert!(number(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_double_has_one_spelling_and_it_reads_back(bits in any::<u64>()) {
+            let value = f64::from_bits(bits);
+            prop_assume!(value.is_finite() && value.abs() <= MAX_EXACT);
+            let spelling = ryu_js::Buffer::new().format(value).to_owned();
+            prop_assert_eq!(number(&spelling), Ok(spelling.clone()));
+            prop_assert_eq!(spelling.parse::<f64>().unwrap(), value);
+            // Another spelling of the same decimal comes to the same text.
+            prop_assert_eq!(number(&format!("{spelling}{}", if spelling.contains('e') { "" } else { "e0" })), Ok(spelling));
+        }
+
+        #[test]
+        fn two_texts_share_a_spelling_only_where_they_are_one_number(
+            a in "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,3})?(e[+-]?[0-3])?",
+            b in "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,3})?(e[+-]?[0-3])?",
+        ) {
+            let value = |text: &str| text.parse::<f64>().unwrap();
+            prop_assert_eq!(jcs(&a).unwrap() == jcs(&b).unwrap(), value(&a) == value(&b));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The file format.
 
-use ambit::identity::issue::SigningKey;
+use crate::suite::{Case, Cell, Target};
+use ambit::identity::issue::{SigningKey, SigningKeyError};
 use ambit::policy::node::{Kind, Node};
 use ambit::policy::read::{read_yaml, to_json};
 use serde::Deserialize;
@@ -22,6 +23,10 @@ pub struct ScenarioFile {
     /// Claims of every token of this file, over the good ones.
     #[serde(default)]
     pub token_defaults: Map<String, Value>,
+    /// Members of the header of every token of this file, over the good ones; null takes one away.
+    /// With `alg: RS256` the test issuer has an RSA key, else one on P-256.
+    #[serde(default)]
+    pub token_header_defaults: Map<String, Value>,
     /// The host of every request that says none.
     #[serde(default = "host")]
     pub host: String,
@@ -31,8 +36,21 @@ pub struct ScenarioFile {
     /// What the upstream answers.
     #[serde(default)]
     pub upstream: Scripted,
-    /// The requests.
+    /// Single requests, each with what must come of it.
+    #[serde(default)]
     pub requests: Vec<Ask>,
+    /// For `cases`: users by name, with the claims they add to a token; null is nobody's, no token.
+    #[serde(default)]
+    pub subjects: BTreeMap<String, Option<Map<String, Value>>>,
+    /// For `cases`: agents by name, with the claims they add over the user's.
+    #[serde(default)]
+    pub actors: BTreeMap<String, Map<String, Value>>,
+    /// For `cases`: what is asked for, by name.
+    #[serde(default)]
+    pub targets: BTreeMap<String, Target>,
+    /// Tables of subjects, actors and targets; they become requests when the file is read.
+    #[serde(default)]
+    pub cases: Vec<Case>,
 }
 
 /// A scripted answer.
@@ -101,9 +119,12 @@ pub struct Ask {
     pub upstream: Option<Scripted>,
     /// What must come of it.
     pub expect: Expect,
+    /// Instead: what the table it comes from says of it.
+    #[serde(skip)]
+    pub cell: Option<Cell>,
 }
 
-fn get() -> String {
+pub(crate) fn get() -> String {
     "GET".to_owned()
 }
 
@@ -112,7 +133,7 @@ fn host() -> String {
 }
 
 /// What must come of a request.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// Status the client gets.
@@ -164,6 +185,8 @@ impl ScenarioFile {
             file.policy = std::fs::read_to_string(&beside)
                 .map_err(|error| format!("{}: {error}", beside.display()))?;
         }
+        let cells = crate::suite::expand(&file).map_err(|error| format!("{name}: {error}"))?;
+        file.requests.extend(cells);
         for ask in &mut file.requests {
             if ask.host.is_empty() {
                 ask.host.clone_from(&file.host);
@@ -172,6 +195,8 @@ impl ScenarioFile {
                 let own = std::mem::replace(claims, file.token_defaults.clone());
                 claims.extend(own);
             }
+            let own = std::mem::replace(&mut ask.token_header, file.token_header_defaults.clone());
+            ask.token_header.extend(own);
         }
         if file.requests.is_empty() {
             return Err(format!("{name}: no request is asked"));
@@ -193,7 +218,10 @@ impl ScenarioFile {
         let name = if self.policy_path.is_empty() { "policy" } else { &self.policy_path };
         let mut source = read_yaml(name, &self.policy()).map_err(|errors| errors.to_string())?;
         if !self.policy_path.is_empty() {
-            let keys = format!("inline: {{ keys: [{}] }}", key().jwk("k1"));
+            let rsa =
+                self.token_header_defaults.get("alg").and_then(Value::as_str) == Some("RS256");
+            let key = if rsa { rsa_key(false) } else { key() };
+            let keys = format!("inline: {{ keys: [{}] }}", key.jwk("k1"));
             let keys = read_yaml("keys", &keys).map_err(|errors| errors.to_string())?;
             for issuer in issuers(&mut source.root) {
                 if let Some(jwks) = member(issuer, "jwks") {
@@ -237,9 +265,21 @@ pub fn key() -> SigningKey {
 }
 
 fn es256(seed: [u8; 32]) -> SigningKey {
-    match SigningKey::es256_from_seed(&seed) {
+    // These seeds are in range; others are not given.
+    usable(SigningKey::es256_from_seed(&seed))
+}
+
+/// The test issuer's key where a provider signs with RSA only, or a forger's.
+fn rsa_key(forged: bool) -> SigningKey {
+    usable(SigningKey::rs256_from_der(match forged {
+        false => include_bytes!("../../../tests/keys/rsa-2048.pkcs1.der"),
+        true => include_bytes!("../../../tests/keys/rsa-3072.pkcs1.der"),
+    }))
+}
+
+fn usable(key: Result<SigningKey, SigningKeyError>) -> SigningKey {
+    match key {
         Ok(key) => key,
-        // These seeds are in range; others are not given.
         Err(error) => unusable(&error.to_string()),
     }
 }
@@ -281,8 +321,14 @@ impl Ask {
         }
         if let Value::Object(members) = &mut header {
             members.extend(self.token_header.clone());
+            members.retain(|_, value| !value.is_null());
         }
-        let key = if self.forged { es256([8; 32]) } else { key() };
+        let rsa = header.get("alg").and_then(Value::as_str) == Some("RS256");
+        let key = match (rsa, self.forged) {
+            (true, forged) => rsa_key(forged),
+            (false, true) => es256([8; 32]),
+            (false, false) => key(),
+        };
         Some(key.sign(&header, &payload))
     }
 
