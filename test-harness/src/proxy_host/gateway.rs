@@ -131,15 +131,24 @@ impl Gateway {
         }
     }
 
-    /// The client of an open request goes away now.
+    /// The client of an open request goes away now. Its callouts end as scripted nonetheless.
     pub fn disconnect(&mut self, mut flight: Flight) -> Exchange {
-        match self.workers.get_mut(flight.worker()) {
-            Some(worker) => {
-                flight.end(worker);
-                flight.into_exchange()
-            }
-            None => flight.into_exchange(),
+        if let Some(worker) = self.workers.get_mut(flight.worker()) {
+            flight.end(worker);
+            while worker.answer_scripted(flight.context()) {}
         }
+        flight.into_exchange()
+    }
+
+    /// Ends the oldest callout of a request that is over. Whether there was one.
+    pub fn answer_late(&mut self, answer: CalloutAnswer) -> bool {
+        let late = |worker: &mut Worker| {
+            let state = worker.state();
+            let gone = |asker: &u32| *asker != ROOT && !state.streams.contains_key(asker);
+            state.callouts.iter().map(|pending| pending.asker).find(gone)
+        };
+        let found = self.workers.iter_mut().find_map(|worker| late(worker).map(|it| (worker, it)));
+        found.is_some_and(|(worker, asker)| worker.answer_as(asker, answer))
     }
 
     /// Moves the clock and ticks every worker that asked for ticks once, as a timer does after a pause.
@@ -183,6 +192,24 @@ impl Gateway {
     pub fn calls(&mut self, import: &str) -> u32 {
         let count = |worker: &mut Worker| worker.state().calls.get(import).copied().unwrap_or(0);
         self.workers.iter_mut().map(count).sum()
+    }
+
+    /// The most instructions that one callback of any worker took since this was last asked.
+    pub fn take_most_fuel(&mut self) -> u64 {
+        let most = |worker: &mut Worker| std::mem::take(&mut worker.fuel_most);
+        self.workers.iter_mut().map(most).max().unwrap_or_default()
+    }
+
+    /// Every import that was called, and how often, by all workers.
+    pub fn calls_made(&mut self) -> Vec<(String, u32)> {
+        let mut made = std::collections::BTreeMap::<String, u32>::new();
+        for worker in &mut self.workers {
+            for (import, count) in &worker.state().calls {
+                let sum = made.entry(import.clone()).or_default();
+                *sum = sum.saturating_add(*count);
+            }
+        }
+        made.into_iter().collect()
     }
 
     /// The callouts that the workers' root contexts made, oldest first.

@@ -60,6 +60,8 @@ pub(super) struct Worker {
     store: Store<HostState>,
     instance: Instance,
     fuel: u64,
+    /// The most that one callback took.
+    pub(super) fuel_most: u64,
     /// A trapped instance is never called again: every later request is answered 503.
     pub(super) dead: bool,
     next_context: u32,
@@ -80,7 +82,8 @@ impl Worker {
         store.limiter(|state| &mut state.limits);
         store.set_fuel(fuel)?;
         let instance = linker.instantiate(&mut store, &module.module)?;
-        let mut worker = Self { store, instance, fuel, dead: false, next_context: ROOT };
+        let mut worker =
+            Self { store, instance, fuel, fuel_most: 0, dead: false, next_context: ROOT };
         if !worker.has(ABI) {
             return Err(HostError(format!("the module does not export `{ABI}`")));
         }
@@ -140,7 +143,10 @@ impl Worker {
             arguments.iter().map(|argument| Val::I32(argument.cast_signed())).collect();
         let results = function.ty(&self.store).results().len();
         let mut answers = vec![Val::I32(0); results];
-        match function.call(&mut self.store, &arguments, &mut answers) {
+        let called = function.call(&mut self.store, &arguments, &mut answers);
+        let took = self.fuel.saturating_sub(self.store.get_fuel().unwrap_or_default());
+        self.fuel_most = self.fuel_most.max(took);
+        match called {
             Ok(()) => Ok(answers.first().and_then(Val::i32).map(i32::cast_unsigned)),
             Err(error) => {
                 self.dead = true;
