@@ -1,7 +1,7 @@
 //! The black box: requests in, exchanges out.
 
 use super::builder::{Builder, Framing};
-use super::callout::{Callout, CalloutAnswer};
+use super::callout::CalloutAnswer;
 use super::flight::{Flight, Way};
 use super::message::{Exchange, Request, Response, Seen};
 use super::shared::SharedData;
@@ -182,18 +182,6 @@ impl Gateway {
         self.shared.metrics()
     }
 
-    /// What the workers share.
-    #[must_use]
-    pub const fn shared(&self) -> &SharedData {
-        &self.shared
-    }
-
-    /// How often an import was called, by all workers.
-    pub fn calls(&mut self, import: &str) -> u32 {
-        let count = |worker: &mut Worker| worker.state().calls.get(import).copied().unwrap_or(0);
-        self.workers.iter_mut().map(count).sum()
-    }
-
     /// The most instructions that one callback of any worker took since this was last asked.
     pub fn take_most_fuel(&mut self) -> u64 {
         let most = |worker: &mut Worker| std::mem::take(&mut worker.fuel_most);
@@ -210,15 +198,6 @@ impl Gateway {
             }
         }
         made.into_iter().collect()
-    }
-
-    /// The callouts that the workers' root contexts made, oldest first.
-    pub fn background_callouts(&mut self) -> Vec<Callout> {
-        let made = |worker: &mut Worker| {
-            worker.state().current = ROOT;
-            worker.state().stream().made.clone()
-        };
-        self.workers.iter_mut().flat_map(made).collect()
     }
 }
 

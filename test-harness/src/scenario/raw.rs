@@ -165,9 +165,11 @@ fn exchange(
             Ok(length) => bytes.extend(piece.get(..length).unwrap_or_default()),
         }
     };
+    let head_only = request.line.starts_with("HEAD ");
     let Some(mut chunked) = answer(request, whole) else { return Ok(()) };
     chunked.head.headers.push(("connection".to_owned(), b"close".to_vec()));
-    let body = !chunked.chunks.is_empty() || !chunked.trailers.is_empty();
+    let bare = chunked.chunks.is_empty() && chunked.trailers.is_empty();
+    let body = !(head_only || bare);
     chunked.head.headers.push(match body {
         true => ("transfer-encoding".to_owned(), b"chunked".to_vec()),
         false => ("content-length".to_owned(), b"0".to_vec()),
