@@ -124,21 +124,21 @@ pub fn all() -> Vec<Case> {
         get("foreign functions", "F"),
         get("sizes and odd arguments", "m,,,m"),
         get("contexts", "E"),
-        Case { chunks: vec![vec![b'x'; 40_000]; 4], ..post("a body over the limit", "p,p") },
+        Case { chunks: vec![vec![b'x'; 10_000]; 4], ..post("a body over the limit", "p,p") },
         Case {
-            chunks: vec![vec![b'x'; 40_000]; 4],
+            chunks: vec![vec![b'x'; 10_000]; 4],
             ..post("a body over the limit that passes", "c,c")
         },
         Case {
-            chunks: vec![vec![b'x'; 40_000]; 4],
+            chunks: vec![vec![b'x'; 10_000]; 4],
             ..post("a body over the limit whose headers went", "c,p")
         },
         Case {
-            upstream: Answer { chunks: vec![vec![b'x'; 40_000]; 4], ..answer(200, &[]) },
+            upstream: Answer { chunks: vec![vec![b'x'; 10_000]; 4], ..answer(200, &[]) },
             ..get("a response over the limit", ",,,p,p")
         },
         Case {
-            upstream: Answer { chunks: vec![vec![b'x'; 40_000]; 4], ..answer(200, &[]) },
+            upstream: Answer { chunks: vec![vec![b'x'; 10_000]; 4], ..answer(200, &[]) },
             ..get("a response over the limit that has begun", ",,,c,p")
         },
     ];

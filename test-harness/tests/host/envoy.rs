@@ -20,7 +20,7 @@ const NEVER: Duration = Duration::from_millis(900);
 /// What hangs, hangs for longer.
 const PATIENCE: Duration = Duration::from_millis(1200);
 /// What Envoy may hold of a body.
-pub const LIMIT: usize = 65_536;
+pub const LIMIT: usize = 16_384;
 
 /// What stands around Envoy: the case in hand, and what the upstream got.
 #[derive(Debug, Default)]

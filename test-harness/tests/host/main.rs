@@ -17,13 +17,17 @@ fn the_probe_sees_and_does_the_same_in_envoy_and_here() {
     let mut here = here::Here::start(&module);
     let (mut wrong, cases) = (Vec::new(), cases::all());
     for case in &cases {
-        let (there, here) = (envoy.ask(case), here.ask(case));
+        // A busy machine joins or splits pieces on the socket: such a case is asked again, in both.
+        let mut heard = (envoy.ask(case), here.ask(case));
+        for _ in 0..2 {
+            if heard.0 != heard.1 {
+                heard = (envoy.ask(case), here.ask(case));
+            }
+        }
+        let (there, here) = heard;
         if there != here {
-            wrong.push(format!(
-                "{}not Envoy's, but here:\n{}",
-                there.shown(case),
-                here.shown(case)
-            ));
+            let (there, here) = (there.shown(case), here.shown(case));
+            wrong.push(format!("{there}not Envoy's, but here:\n{here}"));
         }
     }
     let doomed = cases.iter().filter(|case| case.setting == Setting::Doomed).count();

@@ -32,7 +32,7 @@ fn panic_with(error: &str) -> Vec<u8> {
 /// How a gateway is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// A body arrives while headers are held; 64 KiB can be held.
+    /// A body arrives while headers are held; 16 KiB can be held.
     Holding,
     /// It does not.
     NotHolding,
