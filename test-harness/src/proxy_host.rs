@@ -15,12 +15,17 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The host keeps Envoy 1.40's semantics where a filter depends on them: headers held while the body
-//! arrives, buffering and its limit, trailers as the end of a body, local replies that come back
-//! through the response callbacks, request headers that cannot be read in the response phase,
-//! callouts whose status and not arrival decides, a trap that closes the worker for good. Each
-//! gateway is its own: no globals, so tests run side by side.
+//! The host keeps Envoy 1.40's semantics where a filter depends on them, as measured with the same
+//! probe in both (`tests/host/`): headers held while the body arrives, buffering and its limit,
+//! trailers as the end of a body, local replies that come back through the response callbacks, maps
+//! that cannot be read once they were let go, callouts told to the root context, whose status and
+//! not arrival decides, a trap that closes the worker for good. Each gateway is its own: no globals,
+//! so tests run side by side. One worker may have several requests on their way ([`Gateway::open`]),
+//! and workers run on threads ([`Gateway::send_at_once`]).
 
+mod builder;
+mod callout;
+mod flight;
 mod gateway;
 mod imports;
 mod memory;
@@ -32,7 +37,10 @@ mod state;
 mod stream;
 mod worker;
 
-pub use gateway::{Builder, Gateway};
-pub use message::{Callout, CalloutAnswer, Exchange, Request, Response, Seen};
+pub use builder::{Builder, Framing};
+pub use callout::{Callout, CalloutAnswer};
+pub use flight::Flight;
+pub use gateway::Gateway;
+pub use message::{Exchange, Headers, Request, Response, Seen};
 pub use shared::{CasDialect, SharedData};
 pub use worker::{HostError, Module};

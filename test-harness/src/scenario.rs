@@ -1,5 +1,6 @@
-//! Scenarios: one description of a request and what must come of it, run by three engines that must
-//! agree: the core alone, the shipped module in wasmtime, and the module in a real Envoy.
+//! Scenarios: one description of a request and what must come of it, run by engines that must agree:
+//! the core alone, its input whole and in pieces; the shipped module in wasmtime, in a host like Envoy
+//! and in one that differs where hosts do; and the module in a real Envoy.
 //!
 //! A scenario file (`scenarios/*.yaml`) has a policy, scripts for clusters and the upstream, and
 //! requests. Tokens are made by the test, with an issuer's key that replaces the policy's own; times
@@ -9,14 +10,14 @@ mod envoy;
 mod format;
 mod native;
 mod observed;
-mod raw;
+pub mod raw;
 mod wasm;
 
 pub use envoy::Envoy;
 pub(crate) use format::get;
 pub use format::{Ask, Expect, ScenarioFile, Scripted};
 pub use native::Native;
-pub use observed::Observed;
+pub use observed::{Observed, Reached};
 pub use wasm::Wasmtime;
 
 /// Something that answers a scenario's requests.

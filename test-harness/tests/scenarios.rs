@@ -4,22 +4,30 @@
 
 use ambit_test_harness::proxy_host::Module;
 use ambit_test_harness::scenario::{Engine, Envoy, Native, ScenarioFile, Wasmtime};
+use ambit_test_harness::suite;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
+/// The scenarios, and the tests of every example policy.
 fn files() -> Vec<(String, ScenarioFile)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let read = |path: &PathBuf| {
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        (name, ScenarioFile::read(path).unwrap_or_else(|error| panic!("{error}")))
+    let list = |folder: &str| -> Vec<PathBuf> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
     };
-    paths.iter().map(read).collect()
+    let policies = list("../policies").into_iter().filter(|path| path.is_dir());
+    let tests = policies.map(|folder| folder.join("policy_test.yaml"));
+    let read = |path: PathBuf| {
+        let name = path.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy());
+        let name = name.collect::<Vec<_>>().join(" of ");
+        (name, ScenarioFile::read(&path).unwrap_or_else(|error| panic!("{error}")))
+    };
+    list("scenarios").into_iter().chain(tests).map(read).collect()
 }
 
 #[test]
@@ -34,12 +42,17 @@ fn all_engines_do_what_each_scenario_expects_and_do_it_alike() {
     let (mut asked, mut wrong) = (0, Vec::new());
     for (number, (name, file)) in files.iter().enumerate() {
         let mut native = Native::new(file).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut in_pieces =
+            Native::in_pieces(file).unwrap_or_else(|error| panic!("{name}: {error}"));
         let mut wasmtime =
             Wasmtime::new(&module, file).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut elsewhere =
+            Wasmtime::elsewhere(&module, file).unwrap_or_else(|error| panic!("{name}: {error}"));
         envoy.choose(number);
         for ask in &file.requests {
             let token = ask.mint();
-            let engines: [&mut dyn Engine; 3] = [&mut native, &mut wasmtime, &mut envoy];
+            let engines: [&mut dyn Engine; 5] =
+                [&mut native, &mut in_pieces, &mut wasmtime, &mut elsewhere, &mut envoy];
             let seen: Vec<_> = engines
                 .into_iter()
                 .map(|engine| (engine.name(), engine.ask(ask, token.as_deref())))
@@ -47,12 +60,10 @@ fn all_engines_do_what_each_scenario_expects_and_do_it_alike() {
             let what = format!("{name}: {}", ask.name);
             for (engine, observed) in &seen {
                 match observed {
-                    Ok(observed) => wrong.extend(
-                        observed
-                            .broken(&ask.expect)
-                            .iter()
-                            .map(|w| format!("{what}: {engine}: {w}")),
-                    ),
+                    Ok(observed) => {
+                        let failure = suite::failure(file, ask, observed);
+                        wrong.extend(failure.map(|failure| format!("{what}: {engine}: {failure}")));
+                    }
                     Err(error) => wrong.push(format!("{what}: {engine}: {error}")),
                 }
             }
@@ -68,6 +79,6 @@ fn all_engines_do_what_each_scenario_expects_and_do_it_alike() {
             asked += 1;
         }
     }
-    assert!(asked >= 60, "only {asked} scenarios were found");
+    assert!(asked >= 270, "only {asked} scenarios were found");
     assert!(wrong.is_empty(), "{} of {asked} scenarios:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -1,5 +1,6 @@
 //! What goes in and what comes out.
 
+use super::callout::Callout;
 use std::fmt;
 
 /// Headers in order, duplicates kept; values are bytes.
@@ -88,6 +89,10 @@ pub struct Response {
     pub headers: Headers,
     /// Body.
     pub body: Vec<u8>,
+    /// The lengths of the pieces in which the body arrives; in two where there are none.
+    pub pieces: Vec<usize>,
+    /// Trailers.
+    pub trailers: Headers,
     /// Response code details, where the module gave some.
     pub details: String,
 }
@@ -96,7 +101,14 @@ impl Response {
     /// Without headers and body.
     #[must_use]
     pub const fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new(), details: String::new() }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+            pieces: Vec::new(),
+            trailers: Vec::new(),
+            details: String::new(),
+        }
     }
 
     /// With one more header.
@@ -110,7 +122,43 @@ impl Response {
     #[must_use]
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = body.as_ref().to_vec();
+        self.pieces.clear();
         self
+    }
+
+    /// With one more piece of body.
+    #[must_use]
+    pub fn chunk(mut self, chunk: impl AsRef<[u8]>) -> Self {
+        let chunk = chunk.as_ref();
+        self.body.extend(chunk);
+        self.pieces.push(chunk.len());
+        self
+    }
+
+    /// With one more trailer.
+    #[must_use]
+    pub fn trailer(mut self, name: &str, value: &str) -> Self {
+        self.trailers.push((name.to_owned(), value.as_bytes().to_vec()));
+        self
+    }
+
+    /// The body in the pieces in which it arrives.
+    pub(super) fn chunks(&self) -> Vec<Vec<u8>> {
+        let pieces = match self.pieces.is_empty() {
+            // Nobody may take the first piece for the whole.
+            true => vec![self.body.len() / 2, self.body.len().div_ceil(2)],
+            false => self.pieces.clone(),
+        };
+        let mut rest = self.body.as_slice();
+        let mut take = |length: usize| {
+            let (piece, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            rest = after;
+            piece.to_vec()
+        };
+        let mut chunks: Vec<Vec<u8>> = pieces.into_iter().map(&mut take).collect();
+        chunks.push(take(usize::MAX));
+        chunks.retain(|chunk| !chunk.is_empty());
+        chunks
     }
 
     /// The first value of a header, as text.
@@ -125,10 +173,12 @@ impl Response {
 pub struct Seen {
     /// All headers, pseudo headers among them.
     pub headers: Headers,
-    /// The whole body.
+    /// The body as far as it came.
     pub body: Vec<u8>,
     /// Trailers.
     pub trailers: Headers,
+    /// Whether the request came to its end; only then is it answered.
+    pub whole: bool,
 }
 
 impl Seen {
@@ -139,50 +189,22 @@ impl Seen {
     }
 }
 
-fn first(headers: &Headers, name: &str) -> Option<String> {
+pub(super) fn first(headers: &Headers, name: &str) -> Option<String> {
     let (_, value) = headers.iter().find(|(known, _)| known == name)?;
     Some(String::from_utf8_lossy(value).into_owned())
-}
-
-/// A request that the module sends to a cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Callout {
-    /// The cluster's name.
-    pub cluster: String,
-    /// Headers, pseudo headers among them.
-    pub headers: Headers,
-    /// When the module gives up, in milliseconds.
-    pub timeout: u32,
-}
-
-impl Callout {
-    /// `:path`.
-    #[must_use]
-    pub fn path(&self) -> String {
-        first(&self.headers, ":path").unwrap_or_default()
-    }
-}
-
-/// How a callout ends.
-#[derive(Clone, Debug)]
-pub enum CalloutAnswer {
-    /// With this response: Envoy answers a dead upstream with 503 and a timeout with 504.
-    Response(Response),
-    /// Without one: a reset, or an answer larger than the buffer.
-    Reset,
-    /// Not at all, as far as this request waits.
-    Never,
-    /// The call is not even sent: Envoy does not know the cluster.
-    UnknownCluster,
 }
 
 /// Everything that came of one request.
 #[derive(Clone, Debug, Default)]
 pub struct Exchange {
-    /// What the client got; `None` when the request was left hanging.
+    /// What the client got; `None` when it got no whole answer.
     pub client: Option<Response>,
     /// What the upstream saw; `None` when nothing reached it.
     pub upstream: Option<Seen>,
+    /// Whether the answer broke off after its headers had gone.
+    pub cut: bool,
+    /// Whether the module reset the exchange.
+    pub reset: bool,
     /// Filter state the module set, by key (`ambit_record` for `wasm.ambit_record`).
     pub filter_state: Vec<(String, Vec<u8>)>,
     /// The callouts made for this request.
@@ -199,7 +221,7 @@ impl Exchange {
         serde_json::from_slice(bytes).ok()
     }
 
-    /// The status the client got; 0 for a request left hanging.
+    /// The status the client got; 0 without a whole answer.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.client.as_ref().map_or(0, |client| client.status)

@@ -1,4 +1,7 @@
-//! What the workers of one process share: key-value data and metrics.
+//! What the workers of one process share: key-value data, metrics and queues.
+
+mod metrics;
+mod queues;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +27,8 @@ pub struct SharedData {
 struct Inner {
     data: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
     next_cas: u32,
-    metrics: Vec<(String, i64)>,
+    metrics: Vec<metrics::Metric>,
+    queues: Vec<queues::Queue>,
 }
 
 impl SharedData {
@@ -46,6 +50,7 @@ impl SharedData {
     }
 
     /// Writes where the version allows it.
+    #[must_use]
     pub fn set(&self, key: &[u8], value: &[u8], cas: u32) -> bool {
         let mut inner = self.lock();
         let current = inner.data.get(key).map(|(_, version)| *version);
@@ -61,40 +66,6 @@ impl SharedData {
             inner.data.insert(key.to_vec(), (value.to_vec(), version));
         }
         allowed
-    }
-
-    /// The number of a metric, defined where it is new.
-    pub fn metric(&self, name: &str) -> u32 {
-        let mut inner = self.lock();
-        let found = inner.metrics.iter().position(|(known, _)| known == name);
-        let at = found.unwrap_or_else(|| {
-            inner.metrics.push((name.to_owned(), 0));
-            inner.metrics.len().saturating_sub(1)
-        });
-        u32::try_from(at).unwrap_or(u32::MAX)
-    }
-
-    /// Changes a metric; false for an unknown one.
-    pub fn change(&self, metric: u32, change: impl FnOnce(i64) -> i64) -> bool {
-        match self.lock().metrics.get_mut(metric as usize) {
-            Some((_, value)) => {
-                *value = change(*value);
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// A metric's value by number.
-    #[must_use]
-    pub fn read(&self, metric: u32) -> Option<i64> {
-        self.lock().metrics.get(metric as usize).map(|(_, value)| *value)
-    }
-
-    /// All metrics.
-    #[must_use]
-    pub fn metrics(&self) -> Vec<(String, i64)> {
-        self.lock().metrics.clone()
     }
 }
 

@@ -1,11 +1,21 @@
 //! What one worker's instance knows: the store's data, reached by every import.
 
-use super::message::{Callout, CalloutAnswer, Headers};
+use super::callout::{Callout, CalloutAnswer};
+use super::message::Headers;
 use super::shared::SharedData;
 use super::stream::Stream;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
+
+/// The root context, as Envoy numbers the first one.
+pub(super) const ROOT: u32 = 1;
+/// Lines of the log that are kept, and bytes of each.
+const LINES_MOST: usize = 20_000;
+const LINE_MOST: usize = 1 << 14;
+/// The headers and trailers of the callout that is being told.
+const CALLOUT_HEADERS: u32 = 6;
+const CALLOUT_TRAILERS: u32 = 7;
 
 /// Answers a callout: what its cluster's script says.
 pub(super) type Clusters = Arc<dyn Fn(&Callout) -> CalloutAnswer + Send + Sync>;
@@ -16,62 +26,89 @@ pub(super) mod status {
     pub(in super::super) const NOT_FOUND: i32 = 1;
     pub(in super::super) const BAD_ARGUMENT: i32 = 2;
     pub(in super::super) const INVALID_MEMORY: i32 = 6;
+    pub(in super::super) const EMPTY: i32 = 7;
     pub(in super::super) const CAS_MISMATCH: i32 = 8;
     pub(in super::super) const INTERNAL: i32 = 10;
     pub(in super::super) const UNIMPLEMENTED: i32 = 12;
 }
 
-/// A fault of an import: from its n-th call on (0 is the first), answer with this status.
-#[derive(Clone, Copy, Debug)]
+/// A fault of an import: calls from `first` to `last` (0 is the first) are answered with this
+/// status.
+#[derive(Clone, Debug)]
 pub(super) struct Fault {
-    pub(super) after: u32,
+    pub(super) import: String,
+    pub(super) first: u32,
+    pub(super) last: u32,
     pub(super) status: i32,
+}
+
+/// A callout that has not ended.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) token: u32,
+    /// The context that asked; it may be gone when the answer comes.
+    pub(super) asker: u32,
+    pub(super) answer: CalloutAnswer,
 }
 
 /// The data of one worker's store.
 pub(super) struct HostState {
+    /// The worker's number in its process.
+    pub(super) number: usize,
+    pub(super) vm_id: String,
     pub(super) limits: StoreLimits,
     pub(super) configuration: Vec<u8>,
     pub(super) environment: Vec<(String, String)>,
+    /// While the module initialises, it may only log and use WASI.
+    pub(super) starting: bool,
     pub(super) now: u64,
     pub(super) random: u64,
     pub(super) tick: u32,
     pub(super) current: u32,
     pub(super) streams: BTreeMap<u32, Stream>,
-    /// Callouts of the root context, with the answer each will get.
-    pub(super) root: Stream,
+    /// What the root context sets and asks for itself.
+    root: Stream,
+    pub(super) callouts: Vec<Pending>,
     pub(super) next_token: u32,
     /// The callout whose answer is being told.
     pub(super) told: Option<(Headers, Vec<u8>)>,
     pub(super) shared: SharedData,
     pub(super) clusters: Clusters,
-    pub(super) faults: BTreeMap<String, Fault>,
+    pub(super) faults: Vec<Fault>,
     pub(super) calls: BTreeMap<String, u32>,
     pub(super) logs: Vec<(u32, String)>,
     pub(super) verify_signature: bool,
 }
 
 impl HostState {
-    pub(super) fn new(shared: SharedData, clusters: Clusters, memory: usize) -> Self {
+    pub(super) fn new(number: usize, shared: SharedData, clusters: Clusters) -> Self {
         Self {
-            limits: StoreLimitsBuilder::new().memory_size(memory).build(),
+            number,
+            vm_id: String::new(),
+            limits: StoreLimits::default(),
             configuration: Vec::new(),
             environment: Vec::new(),
+            starting: true,
             now: 0,
-            random: 0x5eed,
+            random: 0x5eed_u64.wrapping_add(number as u64),
             tick: 0,
             current: 0,
             streams: BTreeMap::new(),
             root: Stream::default(),
+            callouts: Vec::new(),
             next_token: 1,
             told: None,
             shared,
             clusters,
-            faults: BTreeMap::new(),
+            faults: Vec::new(),
             calls: BTreeMap::new(),
             logs: Vec::new(),
             verify_signature: true,
         }
+    }
+
+    pub(super) fn limit_memory(&mut self, bytes: usize) {
+        self.limits = StoreLimitsBuilder::new().memory_size(bytes).build();
     }
 
     /// The stream of the context in effect; the root's own where that is the root.
@@ -79,13 +116,31 @@ impl HostState {
         self.streams.get_mut(&self.current).unwrap_or(&mut self.root)
     }
 
+    /// The map with this number, where it can be read now.
+    pub(super) fn readable_map(&mut self, number: u32) -> Option<&Headers> {
+        match number {
+            CALLOUT_HEADERS => self.told.as_ref().map(|(headers, _)| headers),
+            CALLOUT_TRAILERS => None,
+            number => self.stream().map(number),
+        }
+    }
+
     /// Counts a call; the status to answer with where the test has broken this import.
     pub(super) fn enter(&mut self, import: &str) -> Option<i32> {
         let count = self.calls.entry(import.to_owned()).or_default();
         let nth = *count;
         *count = count.saturating_add(1);
-        let fault = self.faults.get(import)?;
-        (nth >= fault.after).then_some(fault.status)
+        let broken =
+            |fault: &&Fault| fault.import == import && (fault.first..=fault.last).contains(&nth);
+        self.faults.iter().find(broken).map(|fault| fault.status)
+    }
+
+    /// Keeps a line of the log, cut where it is longer than any should be.
+    pub(super) fn log(&mut self, level: u32, line: &str) {
+        if self.logs.len() < LINES_MOST {
+            let line = line.get(..line.floor_char_boundary(LINE_MOST)).unwrap_or_default();
+            self.logs.push((level, line.to_owned()));
+        }
     }
 
     /// The next bytes of a seeded generator: the same run gives the same ids.

@@ -1,20 +1,20 @@
 //! One worker: one instance of the module, with Envoy's lifecycle around it.
 
+use super::callout::CalloutAnswer;
 use super::imports;
-use super::state::HostState;
+use super::memory::size;
+use super::state::{HostState, Pending, ROOT};
 use std::fmt;
 use wasmtime::{Config, Engine, Instance, Linker, Store, Val};
 
-/// The root context, as Envoy numbers the first one.
-const ROOT: u32 = 1;
-/// Instructions one callback may take (fuel); far above what any needs.
-const FUEL: u64 = 20_000_000_000;
+/// What a module must export to be of the ABI that this host has.
+const ABI: &str = "proxy_abi_version_0_2_1";
 
 /// A compiled module, for any number of gateways.
 #[derive(Clone)]
 pub struct Module {
-    pub(super) engine: Engine,
-    pub(super) module: wasmtime::Module,
+    engine: Engine,
+    module: wasmtime::Module,
 }
 
 impl fmt::Debug for Module {
@@ -59,6 +59,9 @@ impl Module {
 pub(super) struct Worker {
     store: Store<HostState>,
     instance: Instance,
+    fuel: u64,
+    /// The most that one callback took.
+    pub(super) fuel_most: u64,
     /// A trapped instance is never called again: every later request is answered 503.
     pub(super) dead: bool,
     next_context: u32,
@@ -72,37 +75,47 @@ impl fmt::Debug for Worker {
 
 impl Worker {
     /// Instantiates and starts the module, up to its root context.
-    pub(super) fn new(module: &Module, state: HostState) -> Result<Self, HostError> {
+    pub(super) fn new(module: &Module, state: HostState, fuel: u64) -> Result<Self, HostError> {
         let mut linker = Linker::new(&module.engine);
         imports::define(&mut linker)?;
         let mut store = Store::new(&module.engine, state);
         store.limiter(|state| &mut state.limits);
-        store.set_fuel(FUEL)?;
+        store.set_fuel(fuel)?;
         let instance = linker.instantiate(&mut store, &module.module)?;
-        let mut worker = Self { store, instance, dead: false, next_context: ROOT };
+        let mut worker =
+            Self { store, instance, fuel, fuel_most: 0, dead: false, next_context: ROOT };
+        if !worker.has(ABI) {
+            return Err(HostError(format!("the module does not export `{ABI}`")));
+        }
         for start in ["_initialize", "_start"] {
             if worker.has(start) {
                 worker.call(start, &[])?;
             }
         }
+        worker.state().starting = false;
         worker.call("proxy_on_context_create", &[ROOT, 0])?;
-        worker.call("proxy_on_vm_start", &[ROOT, 0])?;
-        Ok(worker)
+        match worker.call("proxy_on_vm_start", &[ROOT, 0])? {
+            Some(0) => Err(HostError("the module refuses to start".to_owned())),
+            _ => Ok(worker),
+        }
     }
 
     pub(super) fn state(&mut self) -> &mut HostState {
         self.store.data_mut()
     }
 
-    /// Hands the configuration over; whether the module took it.
+    /// Hands the configuration over; whether the module took it. One that does not ask takes any.
     pub(super) fn configure(&mut self, configuration: &[u8]) -> bool {
         self.state().configuration = configuration.to_vec();
-        let size = u32::try_from(configuration.len()).unwrap_or(u32::MAX);
-        matches!(self.call("proxy_on_configure", &[ROOT, size]), Ok(Some(taken)) if taken != 0)
+        let size = size(configuration.len());
+        let taken =
+            self.call("proxy_on_configure", &[ROOT, size]).is_ok_and(|taken| taken != Some(0));
+        while self.answer_scripted(ROOT) {}
+        taken && !self.dead
     }
 
     /// A new stream's context.
-    pub(super) fn create_context(&mut self) -> u32 {
+    pub(super) const fn next_context(&mut self) -> u32 {
         self.next_context = self.next_context.saturating_add(1);
         self.next_context
     }
@@ -111,8 +124,8 @@ impl Worker {
         self.instance.get_func(&mut self.store, export).is_some()
     }
 
-    /// Calls an export in its context; a callback the module does not have is skipped, as Envoy does.
-    /// A trap, exhausted fuel or memory leaves the worker dead.
+    /// Calls an export in the context that is its first argument; a callback the module does not have
+    /// is skipped, as Envoy does. A trap, exhausted fuel or memory leaves the worker dead.
     pub(super) fn call(
         &mut self,
         export: &str,
@@ -124,19 +137,21 @@ impl Worker {
         let Some(function) = self.instance.get_func(&mut self.store, export) else {
             return Ok(None);
         };
-        let context = arguments.first().copied().unwrap_or_default();
-        self.state().current = context;
-        self.store.set_fuel(FUEL)?;
+        self.state().current = arguments.first().copied().unwrap_or_default();
+        self.store.set_fuel(self.fuel)?;
         let arguments: Vec<Val> =
             arguments.iter().map(|argument| Val::I32(argument.cast_signed())).collect();
         let results = function.ty(&self.store).results().len();
         let mut answers = vec![Val::I32(0); results];
-        match function.call(&mut self.store, &arguments, &mut answers) {
+        let called = function.call(&mut self.store, &arguments, &mut answers);
+        let took = self.fuel.saturating_sub(self.store.get_fuel().unwrap_or_default());
+        self.fuel_most = self.fuel_most.max(took);
+        match called {
             Ok(()) => Ok(answers.first().and_then(Val::i32).map(i32::cast_unsigned)),
             Err(error) => {
                 self.dead = true;
                 let message = format!("trap in {export}: {error:#}");
-                self.state().logs.push((5, message.clone()));
+                self.state().log(5, &message);
                 Err(HostError(message))
             }
         }
@@ -145,43 +160,51 @@ impl Worker {
     /// A tick of the root context, with what its callouts are answered.
     pub(super) fn tick(&mut self) {
         if self.call("proxy_on_tick", &[ROOT]).is_ok() {
-            self.answer_callouts(ROOT);
+            while self.answer_scripted(ROOT) {}
         }
     }
 
-    /// Answers the callouts of a context until none is left that will be answered. Whether any was.
-    pub(super) fn answer_callouts(&mut self, context: u32) -> bool {
-        use super::message::CalloutAnswer;
-        let mut any = false;
-        loop {
-            self.state().current = context;
-            let stream = self.state().stream();
-            let place = stream
-                .callouts
-                .iter()
-                .position(|pending| !matches!(pending.answer, CalloutAnswer::Never));
-            let Some(place) = place else { return any };
-            let pending = stream.callouts.remove(place);
-            any = true;
-            let (headers, body) = match pending.answer {
-                CalloutAnswer::Response(response) => {
-                    let status = (":status".to_owned(), response.status.to_string().into_bytes());
-                    let mut headers = vec![status];
-                    headers.extend(response.headers);
-                    (headers, response.body)
-                }
-                // A reset is told with nothing at all.
-                _ => (Vec::new(), Vec::new()),
-            };
-            let size = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-            let (count, length) = (size(headers.len()), size(body.len()));
-            self.state().told = Some((headers, body));
-            let called = self
-                .call("proxy_on_http_call_response", &[context, pending.token, count, length, 0]);
-            self.state().told = None;
-            if called.is_err() {
-                return any;
-            }
+    /// Tells of the queues that have something for this worker.
+    pub(super) fn tell_queues(&mut self) {
+        let number = self.state().number;
+        for queue in self.state().shared.clone().take_ready(number) {
+            // A module that traps here is dead for the next request.
+            let _ = self.call("proxy_on_queue_ready", &[ROOT, queue]);
         }
+    }
+
+    /// Tells the end of the oldest callout of `asker` that a script ends. Whether there was one.
+    pub(super) fn answer_scripted(&mut self, asker: u32) -> bool {
+        let mine = |one: &Pending| one.asker == asker && one.answer.is_scripted();
+        let Some(place) = self.state().callouts.iter().position(mine) else { return false };
+        let pending = self.state().callouts.remove(place);
+        self.tell(pending);
+        true
+    }
+
+    /// Ends the oldest callout of `asker` like this. Whether there was one.
+    pub(super) fn answer_as(&mut self, asker: u32, answer: CalloutAnswer) -> bool {
+        let mine = |one: &Pending| one.asker == asker;
+        let Some(place) = self.state().callouts.iter().position(mine) else { return false };
+        let pending = self.state().callouts.remove(place);
+        self.tell(Pending { answer, ..pending });
+        true
+    }
+
+    /// An answer comes to the root context; the module finds out whose it is.
+    fn tell(&mut self, pending: Pending) {
+        let (headers, body) = match pending.answer {
+            CalloutAnswer::Response(response) => {
+                let status = (":status".to_owned(), response.status.to_string().into_bytes());
+                (std::iter::once(status).chain(response.headers).collect(), response.body)
+            }
+            // A reset is told with nothing at all.
+            _ => (Vec::new(), Vec::new()),
+        };
+        let arguments = [ROOT, pending.token, size(headers.len()), size(body.len()), 0];
+        self.state().told = Some((headers, body));
+        // A module that traps here is dead, which its streams will see.
+        let _ = self.call("proxy_on_http_call_response", &arguments);
+        self.state().told = None;
     }
 }

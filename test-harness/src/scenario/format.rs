@@ -66,9 +66,15 @@ pub struct Scripted {
     /// Body.
     #[serde(default)]
     pub body: String,
+    /// Trailers.
+    #[serde(default)]
+    pub trailers: BTreeMap<String, String>,
     /// Milliseconds before it comes.
     #[serde(default)]
     pub delay: u64,
+    /// Whether instead the connection is closed without a word.
+    #[serde(default)]
+    pub reset: bool,
 }
 
 const fn ok() -> u16 {
@@ -77,7 +83,14 @@ const fn ok() -> u16 {
 
 impl Default for Scripted {
     fn default() -> Self {
-        Self { status: 200, headers: BTreeMap::new(), body: "{}".to_owned(), delay: 0 }
+        Self {
+            status: 200,
+            headers: BTreeMap::new(),
+            body: "{}".to_owned(),
+            trailers: BTreeMap::new(),
+            delay: 0,
+            reset: false,
+        }
     }
 }
 
@@ -149,6 +162,9 @@ pub struct Expect {
     /// Rules that determined the decision.
     #[serde(default)]
     pub rules: Vec<String>,
+    /// Members of the record, by JSON pointer.
+    #[serde(default)]
+    pub record: BTreeMap<String, Value>,
 }
 
 /// What the upstream must see.
@@ -163,7 +179,10 @@ pub struct Sighting {
     /// Texts that headers of these names must hold.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// Headers that must not be there.
+    /// Texts that trailers of these names must hold.
+    #[serde(default)]
+    pub trailers: BTreeMap<String, String>,
+    /// Names that must be neither among the headers nor among the trailers.
     #[serde(default)]
     pub absent: Vec<String>,
 }

@@ -1,9 +1,10 @@
 //! The core alone: the event loop that a host runs, with nothing around it.
 
 use super::format::{Ask, ScenarioFile, Scripted};
+use super::observed::Reached;
 use super::{Engine, Observed};
 use ambit::enforcement::{
-    self, CalloutReply, Edits, Enforcement, Event, Ids, Outcome, SignatureVerdict, Step,
+    self, Callout, CalloutReply, Edits, Enforcement, Event, Ids, Outcome, SignatureVerdict, Step,
 };
 use ambit::{Timestamp, policy::Policy};
 use std::rc::Rc;
@@ -17,6 +18,8 @@ pub(super) const SIGNING_KEY: &str = "CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQ
 pub struct Native {
     file: ScenarioFile,
     engine: Rc<enforcement::Engine>,
+    /// Whether bodies are told as they arrive, and callouts end last first.
+    in_pieces: bool,
 }
 
 /// Status, headers, body.
@@ -26,6 +29,7 @@ type ClientAnswer = (u16, Vec<(String, String)>, Vec<u8>);
 #[derive(Default)]
 struct Messages {
     headers: Vec<(String, Vec<u8>)>,
+    trailers: Vec<(String, String)>,
     reached: bool,
     client: Option<ClientAnswer>,
 }
@@ -41,7 +45,15 @@ impl Native {
         let environment =
             |name: &str| (name == "AMBIT_SIGNING_KEY").then(|| SIGNING_KEY.to_owned());
         let engine = enforcement::Engine::with(loaded, &environment).map_err(|e| e.to_string())?;
-        Ok(Self { file: file.clone(), engine: Rc::new(engine) })
+        Ok(Self { file: file.clone(), engine: Rc::new(engine), in_pieces: false })
+    }
+
+    /// As [`Native::new`]; and bodies are told as they arrive, and callouts end last first.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn in_pieces(file: &ScenarioFile) -> Result<Self, String> {
+        Ok(Self { in_pieces: true, ..Self::new(file)? })
     }
 
     fn drive(&self, ask: &Ask, token: Option<&str>, messages: &mut Messages) -> Enforcement {
@@ -56,7 +68,7 @@ impl Native {
         .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
         .to_vec();
         messages.headers.extend(ask.lower_headers(token));
-        let body = ask.chunks.concat();
+        messages.trailers.clone_from(&ask.trailers);
         let headers: Vec<(&[u8], &[u8])> =
             messages.headers.iter().map(|(n, v)| (n.as_bytes(), v.as_slice())).collect();
         let end = ask.chunks.is_empty() && ask.trailers.is_empty();
@@ -72,29 +84,10 @@ impl Native {
                     };
                     enforcement.on_signature(now(), *check, verdict)
                 }
-                Step::CallOut(callouts) => {
-                    let mut last = Step::Wait;
-                    for callout in callouts {
-                        let scripted = self.file.cluster(&callout.cluster, &callout.path);
-                        let late = scripted.is_some_and(|s| {
-                            i64::try_from(s.delay).unwrap_or(0) > callout.timeout.millis()
-                        });
-                        // Envoy answers a dead cluster with 503 and a late one with 504.
-                        let status = match scripted {
-                            None => 503,
-                            Some(_) if late => 504,
-                            Some(scripted) => scripted.status,
-                        };
-                        let body = scripted.map(|s| s.body.clone()).unwrap_or_default();
-                        let reply = CalloutReply { status: Some(status), body: body.as_bytes() };
-                        last = enforcement
-                            .on(now(), Event::CalloutReply { callout: callout.number, reply });
-                    }
-                    last
-                }
-                Step::NeedBody => {
-                    enforcement.on(now(), Event::RequestBody { bytes: body.as_bytes(), end: true })
-                }
+                Step::CallOut(callouts) => self.call_out(&mut enforcement, callouts),
+                Step::NeedBody => self.tell_body(&mut enforcement, &ask.chunks, |bytes, end| {
+                    Event::RequestBody { bytes, end }
+                }),
                 Step::Forward(_, edits) => {
                     messages.forward(&edits);
                     messages.answer(answer);
@@ -102,7 +95,7 @@ impl Native {
                 }
                 Step::ForwardHeld(_, edits) => {
                     messages.forward(&edits);
-                    respond(&mut enforcement, answer)
+                    self.respond(&mut enforcement, answer)
                 }
                 Step::PassResponse => {
                     messages.answer(answer);
@@ -116,21 +109,70 @@ impl Native {
             };
         }
     }
-}
 
-/// The held response, headers and then body.
-fn respond(enforcement: &mut Enforcement, answer: &Scripted) -> Step {
-    let headers = response_headers(answer);
-    let status = answer.status.to_string();
-    let mut all: Vec<(&[u8], &[u8])> = vec![(b":status", status.as_bytes())];
-    all.extend(headers.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())));
-    let step = enforcement
-        .on(now(), Event::ResponseHeaders { headers: &all, end: answer.body.is_empty() });
-    match step {
-        Step::HoldResponse => {
-            enforcement.on(now(), Event::ResponseBody { bytes: answer.body.as_bytes(), end: true })
+    fn call_out(&self, enforcement: &mut Enforcement, mut callouts: Vec<Callout>) -> Step {
+        if self.in_pieces {
+            callouts.reverse();
         }
-        other => other,
+        let mut last = Step::Wait;
+        for callout in callouts {
+            let scripted = self.file.cluster(&callout.cluster, &callout.path);
+            let late = scripted
+                .is_some_and(|s| i64::try_from(s.delay).unwrap_or(0) > callout.timeout.millis());
+            // Envoy answers a dead cluster with 503, as one that hangs up, and a late one with 504.
+            let status = match scripted {
+                None => 503,
+                Some(scripted) if scripted.reset => 503,
+                Some(_) if late => 504,
+                Some(scripted) => scripted.status,
+            };
+            let body = scripted.map(|s| s.body.clone()).unwrap_or_default();
+            let reply = CalloutReply { status: Some(status), body: body.as_bytes() };
+            last = enforcement.on(now(), Event::CalloutReply { callout: callout.number, reply });
+        }
+        last
+    }
+
+    /// A body, whole or as it arrives; its end alone, as HTTP/1.1 has it.
+    fn tell_body(
+        &self,
+        enforcement: &mut Enforcement,
+        chunks: &[String],
+        event: impl for<'a> Fn(&'a [u8], bool) -> Event<'a>,
+    ) -> Step {
+        let mut so_far = Vec::new();
+        for chunk in chunks {
+            so_far.extend(chunk.as_bytes());
+            if self.in_pieces {
+                match enforcement.on(now(), event(&so_far, false)) {
+                    Step::Wait | Step::NeedBody | Step::HoldResponse => {}
+                    // Refused before its end.
+                    step => return step,
+                }
+            }
+        }
+        enforcement.on(now(), event(&so_far, true))
+    }
+
+    /// The held response, headers and then body.
+    fn respond(&self, enforcement: &mut Enforcement, answer: &Scripted) -> Step {
+        let headers = response_headers(answer);
+        let status = answer.status.to_string();
+        let mut all: Vec<(&[u8], &[u8])> = vec![(b":status", status.as_bytes())];
+        all.extend(headers.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())));
+        let end = answer.body.is_empty() && answer.trailers.is_empty();
+        match enforcement.on(now(), Event::ResponseHeaders { headers: &all, end }) {
+            Step::HoldResponse => {
+                let middle = answer.body.floor_char_boundary(answer.body.len() / 2);
+                let (first, second) = answer.body.split_at(middle);
+                let pieces = [first.to_owned(), second.to_owned()];
+                self.tell_body(enforcement, &pieces, |bytes, end| Event::ResponseBody {
+                    bytes,
+                    end,
+                })
+            }
+            other => other,
+        }
     }
 }
 
@@ -152,6 +194,9 @@ impl Messages {
         });
         let set = edits.set.iter().map(|(n, v)| (n.clone(), v.clone().into_bytes()));
         self.headers.extend(set);
+        if edits.drop_ambit_trailers {
+            self.trailers.retain(|(name, _)| !name.to_ascii_lowercase().starts_with("ambit"));
+        }
     }
 
     fn answer(&mut self, answer: &Scripted) {
@@ -162,7 +207,7 @@ impl Messages {
 
 impl Engine for Native {
     fn name(&self) -> &'static str {
-        "native"
+        if self.in_pieces { "native, in pieces" } else { "native" }
     }
 
     fn ask(&mut self, ask: &Ask, token: Option<&str>) -> Result<Observed, String> {
@@ -179,12 +224,16 @@ impl Engine for Native {
             let found = messages.headers.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
         };
-        let upstream = messages.reached.then(|| {
-            let headers = messages
+        let upstream = messages.reached.then(|| Reached {
+            method: text(":method"),
+            path: text(":path"),
+            body: ask.chunks.concat(),
+            headers: messages
                 .headers
                 .iter()
-                .map(|(n, v)| (n.clone(), String::from_utf8_lossy(v).into_owned()));
-            (text(":method"), text(":path"), ask.chunks.concat().into_bytes(), headers.collect())
+                .map(|(n, v)| (n.clone(), String::from_utf8_lossy(v).into_owned()))
+                .collect(),
+            trailers: messages.trailers.clone(),
         });
         Ok(Observed::new(status, &headers, &body, upstream, Some(&record)))
     }

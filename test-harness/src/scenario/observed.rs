@@ -1,6 +1,6 @@
 //! What an engine was seen to do, in a form that engines can be compared by.
 
-use super::format::Expect;
+use super::format::{Expect, Sighting};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -26,8 +26,35 @@ fn gateways_own(name: &str) -> bool {
         )
 }
 
-/// What an upstream saw: method, path, body, headers.
-pub type Sighting<B> = (String, String, B, Vec<(String, String)>);
+/// A request as it reached the upstream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Body, as text.
+    pub body: String,
+    /// Headers that are not the gateway's own, sorted.
+    pub headers: Vec<(String, String)>,
+    /// Trailers, sorted.
+    pub trailers: Vec<(String, String)>,
+}
+
+impl Reached {
+    /// What is compared of it: without what a gateway adds, ids behind placeholders.
+    fn comparable(mut self) -> Self {
+        self.headers.retain(|(name, _)| !gateways_own(name));
+        for (name, value) in &mut self.headers {
+            if name == "ambit" {
+                *value = header_without_ids(value);
+            }
+        }
+        self.headers.sort();
+        self.trailers.sort();
+        self
+    }
+}
 
 /// What one request came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +65,8 @@ pub struct Observed {
     pub client: BTreeMap<String, String>,
     /// The client's body, ids and times behind placeholders where it is JSON.
     pub body: String,
-    /// What the upstream saw: method, path, body, headers that are not the gateway's own.
-    pub upstream: Option<Sighting<String>>,
+    /// What the upstream saw.
+    pub upstream: Option<Reached>,
     /// The record, ids and times behind placeholders.
     pub record: String,
 }
@@ -51,7 +78,7 @@ impl Observed {
         status: u16,
         headers: &[(String, String)],
         body: &[u8],
-        upstream: Option<Sighting<Vec<u8>>>,
+        upstream: Option<Reached>,
         record: Option<&Value>,
     ) -> Self {
         let client = headers.iter().filter(|(name, _)| CLIENT.contains(&name.as_str()));
@@ -59,19 +86,7 @@ impl Observed {
             status,
             client: client.cloned().collect(),
             body: without_ids(body),
-            upstream: upstream.map(|(method, path, body, headers)| {
-                let mut headers: Vec<(String, String)> = headers
-                    .into_iter()
-                    .filter(|(name, _)| !gateways_own(name))
-                    .map(|(name, value)| {
-                        let value =
-                            if name == "ambit" { header_without_ids(&value) } else { value };
-                        (name, value)
-                    })
-                    .collect();
-                headers.sort();
-                (method, path, String::from_utf8_lossy(&body).into_owned(), headers)
-            }),
+            upstream: upstream.map(Reached::comparable),
             record: record
                 .map_or_else(String::new, |record| without_ids(record.to_string().as_bytes())),
         }
@@ -101,29 +116,43 @@ impl Observed {
         for text in expect.client.iter().filter(|text| !answer.contains(*text)) {
             wrong.push(format!("the client's answer lacks `{text}`: {answer}"));
         }
+        for (pointer, value) in &expect.record {
+            let found = record.pointer(pointer);
+            if found != Some(value) {
+                wrong.push(format!("`{pointer}` of the record is {found:?}, not {value}"));
+            }
+        }
         match (&self.upstream, &expect.upstream) {
             (None, None) => {}
             (Some(seen), None) => wrong.push(format!("the upstream saw {seen:?}")),
             (None, Some(_)) => wrong.push("nothing reached the upstream".to_owned()),
-            (Some((_, path, body, headers)), Some(sighting)) => {
-                if *path != sighting.path || *body != sighting.body {
-                    wrong.push(format!("the upstream saw {path} `{body}`"));
-                }
-                for (name, text) in &sighting.headers {
-                    let found = headers.iter().find(|(known, _)| known == name);
-                    if !found.is_some_and(|(_, value)| value.contains(text)) {
-                        wrong.push(format!("`{name}` at the upstream: {found:?}"));
-                    }
-                }
-                for name in &sighting.absent {
-                    if headers.iter().any(|(known, _)| known == name) {
-                        wrong.push(format!("`{name}` reached the upstream"));
-                    }
-                }
-            }
+            (Some(reached), Some(sighting)) => wrong.extend(missed(reached, sighting)),
         }
         wrong
     }
+}
+
+/// What of a sighting does not hold.
+fn missed(reached: &Reached, sighting: &Sighting) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if reached.path != sighting.path || reached.body != sighting.body {
+        wrong.push(format!("the upstream saw {} `{}`", reached.path, reached.body));
+    }
+    let wanted = sighting.headers.iter().map(|wanted| (wanted, &reached.headers));
+    let trailers = sighting.trailers.iter().map(|wanted| (wanted, &reached.trailers));
+    for ((name, text), fields) in wanted.chain(trailers) {
+        let found = fields.iter().find(|(known, _)| known == name);
+        if !found.is_some_and(|(_, value)| value.contains(text)) {
+            wrong.push(format!("`{name}` at the upstream: {found:?}"));
+        }
+    }
+    for name in &sighting.absent {
+        let mut all = reached.headers.iter().chain(&reached.trailers);
+        if all.any(|(known, _)| known == name) {
+            wrong.push(format!("`{name}` reached the upstream"));
+        }
+    }
+    wrong
 }
 
 /// A JSON text with ids and times behind placeholders; other text as it is.

@@ -2,8 +2,9 @@
 
 use super::format::{Ask, ScenarioFile, Scripted};
 use super::native::{SIGNING_KEY, response_headers};
+use super::observed::Reached;
 use super::{Engine, Observed};
-use crate::proxy_host::{CalloutAnswer, Gateway, Module, Request, Response};
+use crate::proxy_host::{CalloutAnswer, CasDialect, Framing, Gateway, Module, Request, Response};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,6 +14,7 @@ pub struct Wasmtime {
     gateway: Gateway,
     answer: Arc<Mutex<Scripted>>,
     standard: Scripted,
+    elsewhere: bool,
 }
 
 impl Wasmtime {
@@ -21,27 +23,47 @@ impl Wasmtime {
     /// # Errors
     /// The policy does not load in the module.
     pub fn new(module: &Module, file: &ScenarioFile) -> Result<Self, String> {
+        Self::start(module, file, false)
+    }
+
+    /// A host that differs from Envoy and HTTP/1.1 where hosts do: the last piece of a body says that
+    /// it is, callouts end before a body comes, nothing checks signatures for the module, and shared
+    /// data has another dialect.
+    ///
+    /// # Errors
+    /// As [`Wasmtime::new`].
+    pub fn elsewhere(module: &Module, file: &ScenarioFile) -> Result<Self, String> {
+        Self::start(module, file, true)
+    }
+
+    fn start(module: &Module, file: &ScenarioFile, elsewhere: bool) -> Result<Self, String> {
         let answer = Arc::new(Mutex::new(file.upstream.clone()));
         let (scripts, scripted) = (file.clone(), Arc::clone(&answer));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let gateway = Gateway::builder(module)
+        let mut builder = Gateway::builder(module);
+        if elsewhere {
+            builder = builder.framing(Framing::EndWithLast).cas(CasDialect::Nginx);
+            builder = builder.without_verify_signature();
+        }
+        let gateway = builder
             .configuration(file.compiled()?)
             .environment("AMBIT_SIGNING_KEY", SIGNING_KEY)
             .workers(2)
             .now(now)
             .clusters(move |callout| {
                 let Some(scripted) = scripts.cluster(&callout.cluster, &callout.path()) else {
-                    return CalloutAnswer::Response(Response::new(503));
+                    return CalloutAnswer::down();
                 };
                 match scripted.delay > u64::from(callout.timeout) {
-                    true => CalloutAnswer::Response(Response::new(504)),
+                    _ if scripted.reset => CalloutAnswer::down(),
+                    true => CalloutAnswer::late(),
                     false => CalloutAnswer::Response(response(scripted)),
                 }
             })
             .upstream(move |_| response(&scripted.lock().unwrap_or_else(PoisonError::into_inner)))
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { gateway, answer, standard: file.upstream.clone() })
+        Ok(Self { gateway, answer, standard: file.upstream.clone(), elsewhere })
     }
 }
 
@@ -50,12 +72,15 @@ fn response(scripted: &Scripted) -> Response {
     for (name, value) in response_headers(scripted) {
         response = response.header(&name, &value);
     }
+    for (name, value) in &scripted.trailers {
+        response = response.trailer(name, value);
+    }
     response
 }
 
 impl Engine for Wasmtime {
     fn name(&self) -> &'static str {
-        "wasmtime"
+        if self.elsewhere { "wasmtime, elsewhere" } else { "wasmtime" }
     }
 
     fn ask(&mut self, ask: &Ask, token: Option<&str>) -> Result<Observed, String> {
@@ -71,8 +96,9 @@ impl Engine for Wasmtime {
             request = request.chunk(chunk);
         }
         for (name, value) in &ask.trailers {
-            request = request.trailer(name, value);
+            request = request.trailer(&name.to_ascii_lowercase(), value);
         }
+        request.callouts_first = self.elsewhere;
         let exchange = self.gateway.send(request);
         if exchange.trapped {
             return Err(format!("the module trapped: {:?}", self.gateway.logs().last()));
@@ -83,15 +109,14 @@ impl Engine for Wasmtime {
                 |(n, v): &(String, Vec<u8>)| (n.clone(), String::from_utf8_lossy(v).into_owned());
             headers.iter().map(pair).collect()
         };
-        let upstream = exchange.upstream.as_ref().map(|seen| {
-            let one = |name: &str| seen.get(name).unwrap_or_default();
-            (one(":method"), one(":path"), seen.body.clone(), text(&seen.headers))
+        let upstream = exchange.upstream.as_ref().map(|seen| Reached {
+            method: seen.get(":method").unwrap_or_default(),
+            path: seen.get(":path").unwrap_or_default(),
+            body: String::from_utf8_lossy(&seen.body).into_owned(),
+            headers: text(&seen.headers),
+            trailers: text(&seen.trailers),
         });
-        let mut client = exchange.client.unwrap_or_else(|| Response::new(0));
-        if ask.method == "HEAD" {
-            // No gateway sends a body with it.
-            client.body.clear();
-        }
+        let client = exchange.client.unwrap_or_else(|| Response::new(0));
         Ok(Observed::new(
             client.status,
             &text(&client.headers),

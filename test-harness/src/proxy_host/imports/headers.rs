@@ -1,59 +1,43 @@
-//! Header maps and buffers.
+//! Header maps.
 
-use super::answer;
-use crate::proxy_host::memory::{Access, hand_over, read, text};
+use super::{ENV, Host, Told, answer};
+use crate::proxy_host::memory::{Access, hand_over, read, size, text, write_u32};
+use crate::proxy_host::message::Headers;
 use crate::proxy_host::pairs;
 use crate::proxy_host::state::{HostState, status};
-use crate::proxy_host::stream::Stream;
-use wasmtime::{Caller, Linker};
+use wasmtime::Linker;
 
-/// Headers and trailers of the callout that is being told.
-const CALL_HEADERS: u32 = 6;
-const CALL_TRAILERS: u32 = 7;
+/// The ABI's maps: request, response, two of gRPC, and the callout that is being told.
+const KNOWN_MAPS: u32 = 8;
 
 pub(super) fn define(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
-    linker.func_wrap("env", "proxy_get_header_map_pairs", get_pairs)?;
-    linker.func_wrap("env", "proxy_set_header_map_pairs", set_pairs)?;
-    linker.func_wrap("env", "proxy_get_header_map_value", get_value)?;
-    linker.func_wrap("env", "proxy_get_header_map_size", map_size)?;
-    linker.func_wrap("env", "proxy_add_header_map_value", add_value)?;
-    linker.func_wrap("env", "proxy_replace_header_map_value", replace_value)?;
-    linker.func_wrap("env", "proxy_remove_header_map_value", remove_value)?;
-    linker.func_wrap("env", "proxy_get_buffer_bytes", get_buffer)?;
-    linker.func_wrap("env", "proxy_set_buffer_bytes", set_buffer)?;
-    linker.func_wrap("env", "proxy_get_buffer_status", buffer_status)?;
+    linker.func_wrap(ENV, "proxy_get_header_map_pairs", get_pairs)?;
+    linker.func_wrap(ENV, "proxy_set_header_map_pairs", set_pairs)?;
+    linker.func_wrap(ENV, "proxy_get_header_map_size", map_size)?;
+    linker.func_wrap(ENV, "proxy_get_header_map_value", get_value)?;
+    linker.func_wrap(ENV, "proxy_add_header_map_value", add_value)?;
+    linker.func_wrap(ENV, "proxy_replace_header_map_value", replace_value)?;
+    linker.func_wrap(ENV, "proxy_remove_header_map_value", remove_value)?;
     Ok(())
 }
 
-type Host<'a> = Caller<'a, HostState>;
-
-fn pairs_of(caller: &mut Host<'_>, map: i32) -> Access<Vec<u8>> {
-    let map = map.cast_unsigned();
-    if map == CALL_HEADERS || map == CALL_TRAILERS {
-        let told = caller.data().told.as_ref();
-        let headers = told.map(|(headers, _)| headers.clone()).filter(|_| map == CALL_HEADERS);
-        return Ok(pairs::write(&headers.unwrap_or_default()));
-    }
-    // A map that cannot be read now is empty in Envoy, and no error.
-    Ok(pairs::write(&caller.data_mut().stream().map(map).cloned().unwrap_or_default()))
+/// A map that can be read now.
+fn map<'a>(caller: &'a mut Host<'_>, map: i32) -> Option<&'a Headers> {
+    caller.data_mut().readable_map(map.cast_unsigned())
 }
 
-fn get_pairs(mut caller: Host<'_>, map: i32, address: i32, size: i32) -> i32 {
+fn get_pairs(mut caller: Host<'_>, number: i32, address: i32, length: i32) -> Told {
     answer(&mut caller, "proxy_get_header_map_pairs", |caller| {
-        let bytes = pairs_of(caller, map)?;
-        hand_over(caller, &bytes, address, size)
+        if number.cast_unsigned() >= KNOWN_MAPS {
+            return Err(status::BAD_ARGUMENT.into());
+        }
+        // A map that cannot be read now is empty, and no error.
+        let bytes = map(caller, number).map_or_else(|| pairs::write(&Vec::new()), pairs::write);
+        hand_over(caller, &bytes, address, length)
     })
 }
 
-fn map_size(mut caller: Host<'_>, map: i32, size: i32) -> i32 {
-    answer(&mut caller, "proxy_get_header_map_size", |caller| {
-        let bytes = pairs_of(caller, map)?;
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        crate::proxy_host::memory::write_u32(caller, size, length)
-    })
-}
-
-fn set_pairs(mut caller: Host<'_>, map: i32, address: i32, size: i32) -> i32 {
+fn set_pairs(mut caller: Host<'_>, map: i32, address: i32, size: i32) -> Told {
     answer(&mut caller, "proxy_set_header_map_pairs", |caller| {
         let bytes = read(caller, address, size)?;
         let headers = pairs::read(&bytes).ok_or(status::BAD_ARGUMENT)?;
@@ -61,41 +45,59 @@ fn set_pairs(mut caller: Host<'_>, map: i32, address: i32, size: i32) -> i32 {
     })
 }
 
-fn with_map(
-    caller: &mut Host<'_>,
-    map: i32,
-    change: impl FnOnce(&mut crate::proxy_host::message::Headers),
-) -> Access<()> {
-    let stream: &mut Stream = caller.data_mut().stream();
-    stream.map_mut(map.cast_unsigned()).map(change).ok_or(status::BAD_ARGUMENT)
+fn map_size(mut caller: Host<'_>, number: i32, place: i32) -> Told {
+    answer(&mut caller, "proxy_get_header_map_size", |caller| {
+        let headers = map(caller, number).ok_or(status::BAD_ARGUMENT)?;
+        let total = headers.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+        let total = size(total.sum());
+        write_u32(caller, place, total)
+    })
 }
 
 fn get_value(
     mut caller: Host<'_>,
-    map: i32,
+    number: i32,
     name: i32,
-    length: i32,
+    name_size: i32,
     address: i32,
-    size: i32,
-) -> i32 {
+    length: i32,
+) -> Told {
     answer(&mut caller, "proxy_get_header_map_value", |caller| {
-        let name = text(caller, name, length)?;
-        let stream = caller.data_mut().stream();
-        let headers = stream.map(map.cast_unsigned()).ok_or(status::BAD_ARGUMENT)?;
+        let name = text(caller, name, name_size)?.to_ascii_lowercase();
+        let absent = match caller.data_mut().stream().logging {
+            true => status::NOT_FOUND,
+            false => status::BAD_ARGUMENT,
+        };
+        let headers = map(caller, number).ok_or(absent)?;
         // The first value only, as Envoy does.
-        let value =
-            headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-        hand_over(caller, &value.ok_or(status::NOT_FOUND)?, address, size)
+        let value = headers.iter().find(|(known, _)| *known == name);
+        let value = value.map(|(_, value)| value.clone()).ok_or(status::NOT_FOUND)?;
+        hand_over(caller, &value, address, length)
     })
 }
 
-fn add_value(mut caller: Host<'_>, map: i32, name: i32, length: i32, value: i32, size: i32) -> i32 {
+fn with_map(caller: &mut Host<'_>, map: i32, change: impl FnOnce(&mut Headers)) -> Access<()> {
+    let map = caller.data_mut().stream().map_mut(map.cast_unsigned());
+    change(map.ok_or(status::BAD_ARGUMENT)?);
+    Ok(())
+}
+
+fn add_value(
+    mut caller: Host<'_>,
+    map: i32,
+    name: i32,
+    length: i32,
+    value: i32,
+    size: i32,
+) -> Told {
     answer(&mut caller, "proxy_add_header_map_value", |caller| {
-        let (name, value) = (text(caller, name, length)?, read(caller, value, size)?);
+        let name = text(caller, name, length)?.to_ascii_lowercase();
+        let value = read(caller, value, size)?;
         with_map(caller, map, |headers| headers.push((name, value)))
     })
 }
 
+/// One value in the place of the first, and none of the others.
 fn replace_value(
     mut caller: Host<'_>,
     map: i32,
@@ -103,100 +105,31 @@ fn replace_value(
     length: i32,
     value: i32,
     size: i32,
-) -> i32 {
+) -> Told {
     answer(&mut caller, "proxy_replace_header_map_value", |caller| {
-        let (name, value) = (text(caller, name, length)?, read(caller, value, size)?);
+        let name = text(caller, name, length)?.to_ascii_lowercase();
+        let value = read(caller, value, size)?;
         with_map(caller, map, |headers| {
-            match headers.iter().position(|(known, _)| *known == name) {
-                Some(at) => {
-                    let mut first = true;
-                    headers.retain(|(known, _)| *known != name || std::mem::take(&mut first));
-                    if let Some(pair) = headers.get_mut(at) {
-                        pair.1 = value;
-                    }
+            let mut value = Some(value);
+            headers.retain_mut(|(known, old)| {
+                if *known != name {
+                    return true;
                 }
-                None => headers.push((name, value)),
-            }
+                let new = value.take();
+                let first = new.is_some();
+                if let Some(new) = new {
+                    *old = new;
+                }
+                first
+            });
+            headers.extend(value.map(|value| (name, value)));
         })
     })
 }
 
-fn remove_value(mut caller: Host<'_>, map: i32, name: i32, length: i32) -> i32 {
+fn remove_value(mut caller: Host<'_>, map: i32, name: i32, length: i32) -> Told {
     answer(&mut caller, "proxy_remove_header_map_value", |caller| {
-        let name = text(caller, name, length)?;
+        let name = text(caller, name, length)?.to_ascii_lowercase();
         with_map(caller, map, |headers| headers.retain(|(known, _)| *known != name))
-    })
-}
-
-/// The buffer with this number of the ABI.
-fn buffer(state: &mut HostState, number: i32) -> Access<Vec<u8>> {
-    Ok(match number {
-        0 => state.stream().request_body.clone(),
-        1 => state.stream().response_body.clone(),
-        4 => state.told.as_ref().map(|(_, body)| body.clone()).ok_or(status::NOT_FOUND)?,
-        6 => Vec::new(),
-        7 => state.configuration.clone(),
-        _ => return Err(status::NOT_FOUND),
-    })
-}
-
-fn get_buffer(
-    mut caller: Host<'_>,
-    number: i32,
-    start: i32,
-    most: i32,
-    address: i32,
-    size: i32,
-) -> i32 {
-    answer(&mut caller, "proxy_get_buffer_bytes", |caller| {
-        let bytes = buffer(caller.data_mut(), number)?;
-        let start = usize::try_from(start.cast_unsigned()).unwrap_or(usize::MAX);
-        let most = usize::try_from(most.cast_unsigned()).unwrap_or(usize::MAX);
-        let rest = bytes.get(start.min(bytes.len())..).unwrap_or_default();
-        let part = rest.get(..most.min(rest.len())).unwrap_or_default().to_vec();
-        if part.is_empty() {
-            return Err(status::NOT_FOUND);
-        }
-        hand_over(caller, &part, address, size)
-    })
-}
-
-/// Envoy's semantics: from 0 drains and puts in front, from the end on appends, all else is refused.
-fn set_buffer(
-    mut caller: Host<'_>,
-    number: i32,
-    start: i32,
-    length: i32,
-    address: i32,
-    size: i32,
-) -> i32 {
-    answer(&mut caller, "proxy_set_buffer_bytes", |caller| {
-        let new = read(caller, address, size)?;
-        let stream = caller.data_mut().stream();
-        let body = match number {
-            0 => &mut stream.request_body,
-            1 => &mut stream.response_body,
-            _ => return Err(status::BAD_ARGUMENT),
-        };
-        let start = usize::try_from(start.cast_unsigned()).unwrap_or(usize::MAX);
-        let length = usize::try_from(length.cast_unsigned()).unwrap_or(usize::MAX);
-        if start == 0 {
-            let rest = body.get(length.min(body.len())..).unwrap_or_default().to_vec();
-            *body = [new, rest].concat();
-        } else if start >= body.len() {
-            body.extend(new);
-        } else {
-            return Err(status::BAD_ARGUMENT);
-        }
-        Ok(())
-    })
-}
-
-fn buffer_status(mut caller: Host<'_>, number: i32, size: i32, flags: i32) -> i32 {
-    answer(&mut caller, "proxy_get_buffer_status", |caller| {
-        let bytes = buffer(caller.data_mut(), number)?;
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        crate::proxy_host::memory::write_u32(caller, size, length)?;
-        crate::proxy_host::memory::write_u32(caller, flags, 0)
     })
 }

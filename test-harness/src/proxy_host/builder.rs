@@ -1,0 +1,232 @@
+//! How a gateway is set up.
+
+use super::callout::{Callout, CalloutAnswer};
+use super::gateway::{Gateway, Upstream};
+use super::message::{Response, Seen};
+use super::shared::{CasDialect, SharedData};
+use super::state::{Clusters, Fault, HostState};
+use super::worker::{HostError, Module, Worker};
+use std::fmt;
+use std::sync::Arc;
+
+/// The default of Envoy's `per_connection_buffer_limit_bytes`.
+const BUFFER_LIMIT: usize = 1 << 20;
+/// Memory one instance may have.
+const MEMORY_LIMIT: usize = 256 << 20;
+/// Instructions one callback may take (fuel); far above what any needs.
+const FUEL: u64 = 20_000_000_000;
+
+/// How the last piece of a body is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// The end comes by itself, with nothing in it: HTTP/1.1.
+    #[default]
+    EndAlone,
+    /// The last piece says that it is the last: HTTP/2, as a rule.
+    EndWithLast,
+}
+
+/// How a gateway is set up: one worker, Envoy's dialects, an upstream that answers 200, unless said
+/// otherwise.
+pub struct Builder {
+    module: Module,
+    configuration: Vec<u8>,
+    settings: Settings,
+    upstream: Upstream,
+    dialect: CasDialect,
+    framing: Framing,
+    buffer_limit: usize,
+    holds_headers: bool,
+    workers: usize,
+}
+
+/// What every worker's state is made from.
+#[derive(Clone)]
+struct Settings {
+    clusters: Clusters,
+    environment: Vec<(String, String)>,
+    faults: Vec<Fault>,
+    fuel: u64,
+    memory: usize,
+    now: u64,
+    verify_signature: bool,
+    vm_id: String,
+}
+
+impl Settings {
+    fn state(&self, number: usize, shared: &SharedData) -> HostState {
+        let mut state = HostState::new(number, shared.clone(), Arc::clone(&self.clusters));
+        state.environment.clone_from(&self.environment);
+        state.faults.clone_from(&self.faults);
+        state.limit_memory(self.memory);
+        state.now = self.now;
+        state.verify_signature = self.verify_signature;
+        state.vm_id.clone_from(&self.vm_id);
+        state
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    pub(super) fn new(module: &Module) -> Self {
+        Self {
+            module: module.clone(),
+            configuration: Vec::new(),
+            settings: Settings {
+                clusters: Arc::new(|_| CalloutAnswer::UnknownCluster),
+                environment: Vec::new(),
+                faults: Vec::new(),
+                fuel: FUEL,
+                memory: MEMORY_LIMIT,
+                now: 0,
+                verify_signature: true,
+                vm_id: "ambit".to_owned(),
+            },
+            upstream: Arc::new(|_| Response::new(200)),
+            dialect: CasDialect::default(),
+            framing: Framing::default(),
+            buffer_limit: BUFFER_LIMIT,
+            holds_headers: true,
+            workers: 1,
+        }
+    }
+
+    /// The plugin configuration, as a `StringValue` or the bytes of a `Struct` reach the module.
+    #[must_use]
+    pub fn configuration(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.configuration = bytes.as_ref().to_vec();
+        self
+    }
+
+    /// One variable of the module's environment.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.settings.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// How many workers share the process.
+    #[must_use]
+    pub const fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// The clock, in seconds since the epoch.
+    #[must_use]
+    pub const fn now(mut self, seconds: u64) -> Self {
+        self.settings.now = seconds.saturating_mul(1_000_000_000);
+        self
+    }
+
+    /// How callouts end. Without it every cluster is unknown.
+    #[must_use]
+    pub fn clusters(
+        mut self,
+        script: impl Fn(&Callout) -> CalloutAnswer + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.clusters = Arc::new(script);
+        self
+    }
+
+    /// What the upstream answers.
+    #[must_use]
+    pub fn upstream(mut self, script: impl Fn(&Seen) -> Response + Send + Sync + 'static) -> Self {
+        self.upstream = Arc::new(script);
+        self
+    }
+
+    /// An import that answers with `status` from its `after`-th call on (0 is the first). Imports of
+    /// WASI answer with one of its error numbers.
+    #[must_use]
+    pub fn fault(self, import: &str, after: u32, status: i32) -> Self {
+        self.faults(import, after, u32::MAX, status)
+    }
+
+    /// An import that answers with `status` at its `nth` call only (0 is the first).
+    #[must_use]
+    pub fn fault_once(self, import: &str, nth: u32, status: i32) -> Self {
+        self.faults(import, nth, nth, status)
+    }
+
+    fn faults(mut self, import: &str, first: u32, last: u32, status: i32) -> Self {
+        self.settings.faults.push(Fault { import: import.to_owned(), first, last, status });
+        self
+    }
+
+    /// What may be held of a body, in bytes.
+    #[must_use]
+    pub const fn buffer_limit(mut self, bytes: usize) -> Self {
+        self.buffer_limit = bytes;
+        self
+    }
+
+    /// The memory one instance may have, in bytes.
+    #[must_use]
+    pub const fn memory_limit(mut self, bytes: usize) -> Self {
+        self.settings.memory = bytes;
+        self
+    }
+
+    /// The instructions one callback may take, as wasmtime counts them.
+    #[must_use]
+    pub const fn fuel(mut self, fuel: u64) -> Self {
+        self.settings.fuel = fuel;
+        self
+    }
+
+    /// `allow_on_headers_stop_iteration`: whether a body arrives while headers are held.
+    #[must_use]
+    pub const fn holds_headers(mut self, holds: bool) -> Self {
+        self.holds_headers = holds;
+        self
+    }
+
+    /// How the end of a body is told.
+    #[must_use]
+    pub const fn framing(mut self, framing: Framing) -> Self {
+        self.framing = framing;
+        self
+    }
+
+    /// Without Envoy's foreign function, as other hosts are.
+    #[must_use]
+    pub const fn without_verify_signature(mut self) -> Self {
+        self.settings.verify_signature = false;
+        self
+    }
+
+    /// What compare-and-swap values mean.
+    #[must_use]
+    pub const fn cas(mut self, dialect: CasDialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// Starts the workers and hands them the configuration.
+    ///
+    /// # Errors
+    /// The module traps, imports what is unknown, is of another ABI, or refuses the configuration; the
+    /// log is in the message.
+    pub fn build(self) -> Result<Gateway, HostError> {
+        let shared = SharedData::new(self.dialect);
+        let mut workers = Vec::with_capacity(self.workers);
+        for number in 0..self.workers {
+            let state = self.settings.state(number, &shared);
+            let mut worker = Worker::new(&self.module, state, self.settings.fuel)?;
+            if !worker.configure(&self.configuration) {
+                let lines: Vec<String> =
+                    worker.state().logs.iter().map(|(_, line)| line.clone()).collect();
+                return Err(HostError(lines.join("\n")));
+            }
+            workers.push(worker);
+        }
+        let (limit, holds, framing) = (self.buffer_limit, self.holds_headers, self.framing);
+        Ok(Gateway::new(workers, shared, self.upstream, limit, holds, framing))
+    }
+}
