@@ -13,7 +13,7 @@ export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help tools module envoy run demo test check mutants reference clean FORCE
+.PHONY: help tools module envoy run demo bench test check mutants reference clean FORCE
 
 help: ## list the targets
 	@bold=; plain=; if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then bold='\033[1m'; plain='\033[0m'; fi; \
@@ -71,6 +71,11 @@ test: module $(ENVOY) ## everything: lints, unit, property, policy, wasmtime and
 
 mutants: tools ## a mutation of each rule of decision must make its test fail
 	@.ci/mutants
+
+bench: module $(ENVOY) $(AMBIT) ## measure Ambit beside Envoy's own filters: target/bench/summary.json and .svg
+	cargo build --release --locked -p ambit-noop --target wasm32-wasip1
+	@cp $(TARGET)/wasm32-wasip1/release/ambit_noop.wasm dist/noop.wasm
+	@$(AMBIT) bench
 
 reference: tools ## write docs/policy-reference.md and docs/policy-schema.json anew
 	AMBIT_UPDATE=1 cargo test --locked --test policy_reference

@@ -7,6 +7,7 @@ use crate::ids::Mint;
 use crate::signatures::Signatures;
 use ambit::enforcement::{CalloutReply, Engine};
 use ambit::policy::error::PolicyErrors;
+use ambit::time::Span;
 use proxy_wasm::traits::{Context as HostContext, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
 use std::collections::BTreeMap;
@@ -47,11 +48,16 @@ impl Plugin {
         })
     }
 
-    fn take(&mut self, worker: Worker) {
+    /// `took`: how long it was compiled, during which this worker did nothing else.
+    fn take(&mut self, worker: Worker, took: Span) {
         let policy = worker.engine.policy();
         let version = env!("CARGO_PKG_VERSION");
         let (name, hash) = (policy.name(), policy.hash());
-        host::log(LogLevel::Info, &format!("ambit {version}: policy `{name}` {hash} in force"));
+        let took = took.millis();
+        host::log(
+            LogLevel::Info,
+            &format!("ambit {version}: policy `{name}` {hash} in force, compiled in {took} ms"),
+        );
         for warning in worker.engine.warnings() {
             log_lines(LogLevel::Warn, &warning.to_string());
         }
@@ -86,11 +92,16 @@ impl HostContext for Plugin {
 
 impl RootContext for Plugin {
     fn on_configure(&mut self, size: usize) -> bool {
+        let began = host::now();
         let loaded = host::configuration(size)
             .map_err(|error| vec![format!("reading the policy: {error}")])
             .and_then(|bytes| Self::load(&bytes));
         match loaded {
-            Ok(worker) => self.take(worker),
+            Ok(worker) => {
+                // A host without a clock decides nothing later; that it has none is told then.
+                let took = host::now().and_then(|now| Ok(now.since(began?)));
+                self.take(worker, took.unwrap_or_default());
+            }
             Err(problems) => {
                 for problem in &problems {
                     log_lines(LogLevel::Critical, problem);

@@ -1,5 +1,6 @@
 //! The command line: what there is, and what each exit code means.
 
+mod bench;
 mod demo;
 mod policy;
 mod token;
@@ -25,6 +26,8 @@ pub struct Ambit {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure Ambit beside Envoy's own filters in one Envoy, and draw what came out.
+    Bench(bench::Asked),
     /// Check policies: every error with its line, column and what was expected.
     Check {
         /// Policies in YAML.
@@ -52,6 +55,7 @@ enum Command {
 /// Runs what was asked for.
 pub fn run(ambit: &Ambit) -> ExitCode {
     let done = match &ambit.command {
+        Command::Bench(asked) => bench::run(&ambit.root, asked),
         Command::Check { files, expand } => policy::check(files, *expand),
         Command::Compile { file } => policy::compile(file),
         Command::Demo => demo::take(&ambit.root),

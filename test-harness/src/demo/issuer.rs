@@ -36,13 +36,7 @@ impl Issuer {
     /// # Errors
     /// The machine gives no randomness, or the RSA key cannot be kept.
     pub fn new(root: &Path) -> io::Result<Self> {
-        let keys = vec![
-            ed25519()?,
-            // A seed is out of range once in 2^32 times; then the start fails, and the next works.
-            SigningKey::es256_from_seed(&seed()?).map_err(io::Error::other)?,
-            SigningKey::rs256_from_der(&rsa_key(&root.join(RSA_KEY))?).map_err(io::Error::other)?,
-        ];
-        Ok(Self { keys, forger: ed25519()? })
+        Ok(Self { keys: keys(root)?, forger: ed25519()? })
     }
 
     /// The keys as served; each is named after its algorithm.
@@ -73,6 +67,19 @@ impl Issuer {
         let header = json!({ "alg": signing.algorithm(), "typ": "at+jwt", "kid": kid(signing) });
         Some(signing.sign(&header, &claims))
     }
+}
+
+/// Keys for EdDSA, ES256 and RS256, in this order.
+///
+/// # Errors
+/// As of [`Issuer::new`].
+pub fn keys(root: &Path) -> io::Result<Vec<SigningKey>> {
+    Ok(vec![
+        ed25519()?,
+        // A seed is out of range once in 2^32 times; then the start fails, and the next works.
+        SigningKey::es256_from_seed(&seed()?).map_err(io::Error::other)?,
+        SigningKey::rs256_from_der(&rsa_key(&root.join(RSA_KEY))?).map_err(io::Error::other)?,
+    ])
 }
 
 fn kid(key: &SigningKey) -> String {
