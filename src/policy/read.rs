@@ -60,18 +60,16 @@ pub fn read_yaml(file: &str, text: &str) -> Result<Source, PolicyErrors> {
 
 impl Source {
     fn new(file: &str, mut root: Node) -> Self {
-        let mut source = Self { root: root.clone(), file: file.to_owned(), spans: None };
+        let mut entry = None;
         if let Kind::Map(entries) = &mut root.kind
             && let Some(at) = entries.iter().position(|entry| entry.name == "source")
         {
-            let entry = entries.remove(at);
-            source.root = root;
-            if let Some((file, spans)) = spans(&entry) {
-                source.file = file;
-                source.spans = Some(spans);
-            }
+            entry = Some(entries.remove(at));
         }
-        source
+        match entry.as_ref().and_then(spans) {
+            Some((file, spans)) => Self { root, file, spans: Some(spans) },
+            None => Self { root, file: file.to_owned(), spans: None },
+        }
     }
 
     /// The problems with their places, sorted, each once.

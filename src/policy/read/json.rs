@@ -9,36 +9,50 @@ use crate::request::json::{Build, JsonLimits, Scalar, parse_with};
 const LIMITS: JsonLimits = JsonLimits { bytes: 64 << 20, depth: MAX_DEPTH, nodes: 8_000_000 };
 
 pub(super) fn read(bytes: &[u8]) -> Result<Node, (Place, Problem)> {
-    let mut tree = Tree { starts: line_starts(bytes), bytes };
+    let mut tree = Tree { marks: marks(bytes), bytes };
     parse_with(bytes, LIMITS, &mut tree).map_err(|(at, error)| {
         let message = format!("this is not JSON: {}", error.what);
         (tree.place(at), Problem::error("", message, "a policy in strict JSON"))
     })
 }
 
+/// How far apart marks are, in bytes: a place is at most this far from one. A policy may be one line
+/// of megabytes, with a place for each of its values.
+const STRIDE: usize = 64;
+
 struct Tree<'a> {
-    /// The byte each line begins at.
-    starts: Vec<usize>,
+    /// The place of every 64th byte.
+    marks: Vec<Place>,
     bytes: &'a [u8],
 }
 
-fn line_starts(bytes: &[u8]) -> Vec<usize> {
-    let breaks = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    std::iter::once(0).chain(breaks.map(|(at, _)| at.saturating_add(1))).collect()
+fn marks(bytes: &[u8]) -> Vec<Place> {
+    let first = Place { line: 1, column: 1 };
+    let each = bytes.chunks(STRIDE).scan(first, |place, chunk| {
+        let mark = *place;
+        *place = after(mark, chunk);
+        Some(mark)
+    });
+    each.collect()
+}
+
+/// The place behind `bytes` that begin at `place`.
+fn after(place: Place, bytes: &[u8]) -> Place {
+    bytes.iter().fold(place, |Place { line, column }, byte| match byte {
+        b'\n' => Place { line: line.saturating_add(1), column: 1 },
+        // Characters, not bytes: continuation bytes of UTF-8 do not count.
+        0x80..0xc0 => Place { line, column },
+        _ => Place { line, column: column.saturating_add(1) },
+    })
 }
 
 impl Tree<'_> {
     fn place(&self, at: usize) -> Place {
-        let line = self.starts.partition_point(|start| *start <= at);
-        let start =
-            line.checked_sub(1).and_then(|line| self.starts.get(line)).copied().unwrap_or(0);
-        let before = self.bytes.get(start..at).unwrap_or_default();
-        // Characters, not bytes: continuation bytes of UTF-8 do not count.
-        let column = before.iter().filter(|byte| (**byte & 0xc0) != 0x80).count();
-        Place {
-            line: u32::try_from(line).unwrap_or(u32::MAX),
-            column: u32::try_from(column).unwrap_or(u32::MAX).saturating_add(1),
-        }
+        let at = at.min(self.bytes.len());
+        let mark = (at / STRIDE).min(self.marks.len().saturating_sub(1));
+        let from = mark.saturating_mul(STRIDE);
+        let start = self.marks.get(mark).copied().unwrap_or(Place { line: 1, column: 1 });
+        after(start, self.bytes.get(from..at).unwrap_or_default())
     }
 
     fn node(&self, at: usize, kind: Kind) -> Node {
