@@ -1,7 +1,7 @@
 //! The small readers everything else is made of. Each says what is wrong and goes on.
 
 use crate::policy::error::Problem;
-use crate::policy::keys::{ACTIONS, Key, LATER, POLICY, Section, Shape};
+use crate::policy::keys::{ACTIONS, LATER, POLICY, Section, Shape};
 use crate::policy::node::{Entry, Kind, Node};
 use crate::policy::value::ValueType;
 use crate::request::Action;

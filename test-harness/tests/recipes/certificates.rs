@@ -1,8 +1,8 @@
 //! The certificates that the recipes name, made anew for each test.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, SanType,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ pub struct Identity {
 impl Authority {
     pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "the authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().unwrap();
@@ -34,6 +35,8 @@ impl Authority {
     /// For a name: a host, or a `spiffe://` id.
     pub fn sign(&self, name: &str) -> Identity {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        // One subject for both would make this look as if it had signed itself.
+        params.distinguished_name.push(DnType::CommonName, name);
         params.subject_alt_names = vec![match name.starts_with("spiffe://") {
             true => SanType::URI(name.try_into().unwrap()),
             false => SanType::DnsName(name.try_into().unwrap()),

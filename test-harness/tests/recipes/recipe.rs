@@ -95,6 +95,17 @@ impl Recipe {
         std::fs::read_to_string(self.folder.join("envoy.log")).unwrap()
     }
 
+    /// Waits until Envoy's log says something.
+    pub async fn logged(&self, what: &str) {
+        for _ in 0..200 {
+            if self.log().contains(what) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not logged: {what}: {}", self.log());
+    }
+
     /// The records so far; the recipes write them to Envoy's standard output.
     pub async fn records(&self, at_least: usize) -> Vec<Value> {
         for _ in 0..100 {
