@@ -13,7 +13,7 @@ export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help tools module envoy run demo bench test check mutants reference clean FORCE
+.PHONY: help tools module envoy run demo bench test check mutants deny reference clean FORCE
 
 help: ## list the targets
 	@bold=; plain=; if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then bold='\033[1m'; plain='\033[0m'; fi; \
@@ -76,6 +76,11 @@ bench: module $(ENVOY) $(AMBIT) ## measure Ambit beside Envoy's own filters: tar
 	cargo build --release --locked -p ambit-noop --target wasm32-wasip1
 	@cp $(TARGET)/wasm32-wasip1/release/ambit_noop.wasm dist/noop.wasm
 	@$(AMBIT) bench
+
+deny: tools ## check advisories, licences, sources and bans of every dependency (needs cargo-deny and the network)
+	@cargo deny --version >/dev/null 2>&1 || { \
+	  echo "cargo-deny is needed, which takes minutes to build: cargo install cargo-deny --locked"; exit 1; }
+	cargo deny --workspace check
 
 reference: tools ## write docs/policy-reference.md and docs/policy-schema.json anew
 	AMBIT_UPDATE=1 cargo test --locked --test policy_reference

@@ -18,6 +18,7 @@ mod reply;
 mod response;
 mod written;
 
+pub use cache::Recall;
 pub use engine::{Engine, Environment};
 pub use event::{
     Callout, CalloutReply, Edits, Event, Header, HeldPermit, Ids, Outcome, Permit, Reply,
@@ -77,6 +78,7 @@ struct Presented {
     verified: Option<Rc<VerifiedToken>>,
     refused: Option<Reason>,
     generation: u64,
+    recall: Option<Recall>,
 }
 
 /// What the request maps to.
@@ -220,6 +222,12 @@ impl Enforcement {
         self.decision.as_ref()
     }
 
+    /// Whether the token was remembered from a request before; `None` where none was looked for.
+    #[must_use]
+    pub const fn recall(&self) -> Option<Recall> {
+        self.who.recall
+    }
+
     fn headers(
         &mut self,
         now: Timestamp,
@@ -265,9 +273,11 @@ impl Enforcement {
             }
         };
         if let Some(verified) = self.engine.recall(&token) {
+            self.who.recall = Some(Recall::Hit);
             self.who.verified = Some(verified);
             return None;
         }
+        self.who.recall = Some(Recall::Miss);
         match self.engine.begin(&token) {
             Ok((check, generation)) => {
                 self.who.token = Some(token);

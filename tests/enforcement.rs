@@ -4,7 +4,7 @@
 
 use ambit::Timestamp;
 use ambit::enforcement::{
-    CalloutReply, Enforcement, Engine, Event, Ids, Outcome, Reply, SignatureVerdict, Step,
+    CalloutReply, Enforcement, Engine, Event, Ids, Outcome, Recall, Reply, SignatureVerdict, Step,
 };
 use ambit::identity::issue::SigningKey;
 use ambit::policy::Policy;
@@ -105,9 +105,9 @@ fn a_verified_token_is_remembered_and_its_times_are_not() {
     assert!(matches!(first, Step::CheckSignature(_)));
     let (mut enforcement, step) = begin(&engine, "GET", "/p/1", &token, true);
     assert!(matches!(checked(&mut enforcement, step), Step::Forward(..)));
-    let (_, again) = begin(&engine, "GET", "/p/1", &token, true);
+    let (enforcement, again) = begin(&engine, "GET", "/p/1", &token, true);
     assert!(matches!(again, Step::Forward(..)), "{again:?}");
-    assert_eq!(engine.token_cache_counts().0, 1);
+    assert_eq!(enforcement.recall(), Some(Recall::Hit));
     // The same bytes, an hour later.
     let mut late = Enforcement::new(Rc::clone(&engine), Ids::default());
     let authorization = format!("Bearer {token}");

@@ -2,7 +2,7 @@
 
 use crate::counters::{self, Counters};
 use crate::filter::Filter;
-use crate::host::{self, Answer};
+use crate::host::{self, Answer, HostError};
 use crate::ids::Mint;
 use crate::signatures::Signatures;
 use ambit::enforcement::{CalloutReply, Engine};
@@ -64,6 +64,7 @@ impl Plugin {
         if worker.engine.tick_every().is_some() {
             tick_every(FIRST_TICK);
         }
+        counted(counters::count_loaded_policy());
         // Answers to the fetches of the policy before must not reach this one.
         self.fetches.clear();
         self.worker = Some(Rc::new(worker));
@@ -106,9 +107,7 @@ impl RootContext for Plugin {
                 for problem in &problems {
                     log_lines(LogLevel::Critical, problem);
                 }
-                if let Err(error) = counters::count_refused_policy() {
-                    host::log(LogLevel::Error, &format!("ambit: counting: {error}"));
-                }
+                counted(counters::count_refused_policy());
                 // Envoy refuses the update and keeps what it has.
                 return false;
             }
@@ -166,6 +165,12 @@ fn tell(worker: &Worker, number: u32, reply: CalloutReply<'_>, level: LogLevel) 
 fn tick_every(milliseconds: u32) {
     if let Err(error) = host::tick_every(milliseconds) {
         host::log(LogLevel::Error, &format!("ambit: no keys will be fetched: {error}"));
+    }
+}
+
+fn counted(done: Result<(), HostError>) {
+    if let Err(error) = done {
+        host::log(LogLevel::Error, &format!("ambit: counting: {error}"));
     }
 }
 

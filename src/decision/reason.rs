@@ -12,6 +12,12 @@ macro_rules! reasons {
             /// Every reason, in order.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
+            /// Its place in [`Reason::ALL`].
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+
             /// The code on the wire and in records, in kebab-case.
             #[must_use]
             pub const fn code(self) -> &'static str {
@@ -126,6 +132,13 @@ reasons! {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn each_stands_where_its_index_says() {
+        for (at, reason) in Reason::ALL.iter().enumerate() {
+            assert_eq!(reason.index(), at);
+        }
+    }
 
     #[test]
     fn codes_are_distinct_kebab_case() {

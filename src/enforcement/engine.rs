@@ -104,12 +104,6 @@ impl Engine {
         self.keys.borrow_mut().answered(now, callout, reply, &self.issuers)
     }
 
-    /// Cache hits and misses so far.
-    #[must_use]
-    pub fn token_cache_counts(&self) -> (u64, u64) {
-        self.cache.borrow().counts()
-    }
-
     /// Whether approval requests and tags can be signed.
     pub(super) const fn can_sign(&self) -> bool {
         self.signing_key.is_some()
@@ -138,7 +132,7 @@ impl Engine {
     /// A token verified before, under the keys its issuer has now.
     pub(super) fn recall(&self, token: &str) -> Option<Rc<VerifiedToken>> {
         let keys = self.keys.borrow();
-        self.cache.borrow_mut().find(token, |issuer| keys.generation(issuer))
+        self.cache.borrow().find(token, |issuer| keys.generation(issuer))
     }
 
     pub(super) fn remember(&self, token: &str, generation: u64, verified: Rc<VerifiedToken>) {

@@ -73,7 +73,13 @@ impl Issuer {
         let inline_keys = match &written.jwks {
             Jwks::Inline(set) => {
                 let pointer = format!("{pointer}/jwks/inline");
-                Some(Rc::new(jwks::read_inline(set, &algorithms, &pointer, problems)))
+                Some(Rc::new(jwks::read_inline(
+                    set,
+                    &algorithms,
+                    written.development,
+                    &pointer,
+                    problems,
+                )))
             }
             Jwks::Remote { .. } => None,
         };

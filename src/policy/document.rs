@@ -97,6 +97,8 @@ pub struct Issuer {
     pub clock_skew: Option<Span>,
     /// Whether a token must be bound to its sender (`cnf`).
     pub sender_constraint: SenderConstraint,
+    /// Whether shared secrets may stand in the policy.
+    pub development: bool,
 }
 
 /// A provider's habits.

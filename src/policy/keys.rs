@@ -85,6 +85,26 @@ pub enum Shape {
     Whole,
 }
 
+impl Shape {
+    /// The sections of the maps that a value of this shape can hold, the nearest ones.
+    #[must_use]
+    pub fn sections(&self) -> Vec<&'static Section> {
+        match self {
+            Self::Of(section) => vec![section],
+            Self::ListOf(inner) | Self::MapOf(inner) => inner.sections(),
+            Self::OneOf(shapes) => shapes.iter().flat_map(Self::sections).collect(),
+            Self::Any
+            | Self::Bool
+            | Self::Choice(_)
+            | Self::Duration
+            | Self::Size
+            | Self::Text
+            | Self::Texts
+            | Self::Whole => Vec::new(),
+        }
+    }
+}
+
 /// A key that must be there.
 #[cfg_attr(not(feature = "author"), expect(unused_variables, reason = "for people only"))]
 const fn required(name: &'static str, shape: Shape, doc: &'static str) -> Key {

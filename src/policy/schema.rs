@@ -109,26 +109,8 @@ fn write_section(section: &'static Section, text: &mut String, seen: &mut Vec<&'
             cell(key.doc)
         );
     }
-    for key in section.keys {
-        write_sections_of(&key.shape, text, seen);
-    }
-}
-
-fn write_sections_of(shape: &'static Shape, text: &mut String, seen: &mut Vec<&'static Section>) {
-    match shape {
-        Shape::Of(section) => write_section(section, text, seen),
-        Shape::ListOf(inner) | Shape::MapOf(inner) => write_sections_of(inner, text, seen),
-        Shape::OneOf(shapes) => {
-            shapes.iter().for_each(|shape| write_sections_of(shape, text, seen));
-        }
-        Shape::Any
-        | Shape::Bool
-        | Shape::Choice(_)
-        | Shape::Duration
-        | Shape::Size
-        | Shape::Text
-        | Shape::Texts
-        | Shape::Whole => {}
+    for section in section.keys.iter().flat_map(|key| key.shape.sections()) {
+        write_section(section, text, seen);
     }
 }
 

@@ -143,7 +143,7 @@ async fn verifications() -> io::Result<u64> {
     let text = String::from_utf8_lossy(answer.body()).into_owned();
     let counted = |line: &str| {
         let (name, value) = line.split_once(": ")?;
-        name.contains(".verified").then(|| value.parse::<u64>().ok())?
+        name.contains(".signatures.").then(|| value.parse::<u64>().ok())?
     };
     let found: Vec<u64> = text.lines().filter_map(counted).collect();
     match found.is_empty() {

@@ -92,6 +92,9 @@ async fn a_bad_policy_keeps_the_last_good_one_and_a_good_one_takes_over() {
     for _ in 0..8 {
         assert_eq!(status(PORT, ask).await, 200);
     }
+    let refused = "/stats?filter=wasmcustom.ambit.policy.refused";
+    let refused = web::send(ADMIN, "GET", refused, &[], "").await.unwrap();
+    assert_eq!(refused.body(), "wasmcustom.ambit.policy.refused: 1\n");
 
     // A policy that allows less: every worker follows.
     let less = file.policy().replace("by_scope: [read]", "by_scope: [write]");

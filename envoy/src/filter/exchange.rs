@@ -3,7 +3,7 @@
 mod steps;
 
 use super::body::Body;
-use super::last_resort::{close, complain, refuse};
+use super::last_resort::{close, complain, or_complain, refuse};
 use super::properties;
 use crate::host::{self, Answer, Half, HostError};
 use crate::plugin::Worker;
@@ -191,14 +191,13 @@ impl Exchange {
             duration_ms: u64::try_from(duration).unwrap_or(0),
         };
         let record = self.enforcement.record(outcome);
+        let counters = &self.worker.counters;
         if let Err(error) = host::keep(RECORD, record.as_bytes()) {
             complain(error);
+            or_complain(counters.lost_record());
         }
-        if let Some(decision) = self.enforcement.decision()
-            && let Err(error) = self.worker.counters.count(decision)
-        {
-            complain(error);
-        }
+        or_complain(counters.decided(self.enforcement.decision()));
+        or_complain(counters.recalled(self.enforcement.recall()));
     }
 
     /// What a callback answers about a half that the enforcement does not hold.

@@ -26,6 +26,13 @@ pub(super) fn close() {
     }
 }
 
+/// A line in the log where it failed, for what a request does not depend on.
+pub(super) fn or_complain(done: Result<(), HostError>) {
+    if let Err(error) = done {
+        complain(error);
+    }
+}
+
 /// A line in the log.
 pub(super) fn complain(error: HostError) {
     host::log(LogLevel::Error, &format!("ambit: {error}"));

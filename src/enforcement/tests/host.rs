@@ -1,7 +1,7 @@
 //! A host in memory: it follows the steps, answers look-ups from a script, and keeps what it saw.
 
 use crate::enforcement::{
-    Callout, CalloutReply, Edits, Enforcement, Engine, Event, Header, Ids, Outcome, Reply,
+    Callout, CalloutReply, Edits, Enforcement, Engine, Event, Header, Ids, Outcome, Recall, Reply,
     SignatureVerdict, Step,
 };
 use crate::identity::issue::SigningKey;
@@ -359,6 +359,7 @@ impl Ask<'_> {
         let status = seen.reply.as_ref().map_or(200, |reply| reply.status);
         let line = enforcement.record(Outcome { status, response_bytes: 0, duration_ms: 1 });
         seen.record = serde_json::from_str(&line).unwrap();
+        seen.recall = enforcement.recall();
         assert!(seen.reply.is_some() || seen.upstream.is_some(), "neither answered nor forwarded");
         seen
     }
@@ -435,6 +436,7 @@ pub(super) struct Seen {
     pub(super) reply: Option<Reply>,
     pub(super) record: Value,
     pub(super) signatures: usize,
+    pub(super) recall: Option<Recall>,
     pub(super) callouts: Vec<Callout>,
 }
 

@@ -1,7 +1,7 @@
 //! Who is asking: what counts as a token, and what a remembered one still has to prove.
 
 use super::host::{NOW, OTHER_ISSUER, World, claims, issuer_key, other_key, signed, token};
-use crate::enforcement::SignatureVerdict;
+use crate::enforcement::{Recall, SignatureVerdict};
 use serde_json::{Value, json};
 
 #[test]
@@ -168,7 +168,8 @@ fn a_second_request_with_the_same_token_checks_no_signature_and_decides_the_same
     let first = world.ask("GET", "/v1/tickets/7").send();
     let second = world.ask("GET", "/v1/tickets/7").send();
     assert_eq!((first.signatures, second.signatures), (1, 0));
-    assert_eq!(world.engine.token_cache_counts(), (1, 1));
+    assert_eq!((first.recall, second.recall), (Some(Recall::Miss), Some(Recall::Hit)));
+    assert_eq!(world.bare("GET", "/v1/tickets/7").send().recall, None);
     first.forwarded();
     second.forwarded();
     let without_id = |record: &Value| {

@@ -152,17 +152,19 @@ fn algorithms_must_be_known_and_of_one_kind() {
 }
 
 #[test]
-fn secrets_load_with_a_warning_and_only_where_they_are_asked_for() {
+fn secrets_load_for_development_alone_and_with_a_warning_and_where_they_are_asked_for() {
     let secret = SigningKey::secret("HS256", &[9; 32]).unwrap();
     let inline = |list: &[&str]| document::Issuer {
         algorithms: names(list),
         jwks: set(&[secret.jwk("k")]),
         ..written()
     };
-    let problems = problems(&inline(&["HS256"]));
+    assert_eq!(only_problem(&inline(&["HS256"])), "/jwks/inline/keys/0/k");
+    let development = |list| document::Issuer { development: true, ..inline(list) };
+    let problems = problems(&development(&["HS256"]));
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].severity, Severity::Warning);
-    assert_eq!(only_problem(&inline(&["EdDSA"])), "/jwks/inline/keys/0");
+    assert_eq!(only_problem(&development(&["EdDSA"])), "/jwks/inline/keys/0");
 }
 
 #[test]

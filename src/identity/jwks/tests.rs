@@ -36,7 +36,7 @@ fn inline(keys: &[Value]) -> (KeySet, Vec<Problem>) {
     let document = parse(text.as_bytes(), LIMITS).unwrap();
     let mut problems = Vec::new();
     let algorithms = [Algorithm::EdDsa, Algorithm::Es256];
-    (read_inline(&document, &algorithms, "/set", &mut problems), problems)
+    (read_inline(&document, &algorithms, true, "/set", &mut problems), problems)
 }
 
 fn with(mut jwk: Value, name: &str, value: &str) -> Value {
@@ -159,6 +159,6 @@ fn an_empty_set_in_a_policy_loads_with_a_warning_and_verifies_nothing() {
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].severity, Severity::Warning);
     let mut problems = Vec::new();
-    read_inline(&Json::Null, &[Algorithm::EdDsa], "/set", &mut problems);
+    read_inline(&Json::Null, &[Algorithm::EdDsa], true, "/set", &mut problems);
     assert_eq!(problems[0].severity, Severity::Error);
 }

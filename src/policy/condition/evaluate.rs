@@ -176,16 +176,9 @@ impl<'a, F: Facts> Run<'a, F> {
         test: &'a Node,
         loops: Loops<'_, 'a>,
     ) -> Result<Answer, OutOfSteps> {
-        let list = match self.value(list, loops)? {
-            Seen::Known(Known::List(list)) => list,
-            Seen::Known(_) => return Ok(NEVER),
-            Seen::Unknown(sources) => return Ok(Answer::Unknown(sources)),
-        };
-        let answers = (0..list.len()).map(|at| {
-            let value = self.element(list, at, loops)?;
-            self.test(test, Some(&Scope { value, outer: loops }))
-        });
-        Answer::gather(!every, answers)
+        self.each(!every, list, loops, |this, value| {
+            this.test(test, Some(&Scope { value, outer: loops }))
+        })
     }
 
     /// `item in list` is `list.exists(one, one == item)`.
@@ -196,16 +189,27 @@ impl<'a, F: Facts> Run<'a, F> {
         loops: Loops<'_, 'a>,
     ) -> Result<Answer, OutOfSteps> {
         let item = self.value(item, loops)?;
+        self.each(true, list, loops, |this, one| this.equal(one, item, loops, 0))
+    }
+
+    /// Tests the members of a list, until one is `decisive`.
+    fn each(
+        &mut self,
+        decisive: bool,
+        list: &'a Operand,
+        loops: Loops<'_, 'a>,
+        mut test: impl FnMut(&mut Self, Seen<'a>) -> Result<Answer, OutOfSteps>,
+    ) -> Result<Answer, OutOfSteps> {
         let list = match self.value(list, loops)? {
             Seen::Known(Known::List(list)) => list,
             Seen::Known(_) => return Ok(NEVER),
             Seen::Unknown(sources) => return Ok(Answer::Unknown(sources)),
         };
         let answers = (0..list.len()).map(|at| {
-            let one = self.element(list, at, loops)?;
-            self.equal(one, item, loops, 0)
+            let member = self.element(list, at, loops)?;
+            test(self, member)
         });
-        Answer::gather(true, answers)
+        Answer::gather(decisive, answers)
     }
 
     fn has(&mut self, member: &'a Operand, loops: Loops<'_, 'a>) -> Result<Answer, OutOfSteps> {

@@ -109,6 +109,12 @@ static ISSUER: Section = Section::new(
             "honoured",
             "`required` refuses tokens that are not bound to their sender (`cnf`).",
         ),
+        optional(
+            "development",
+            Bool,
+            "false",
+            "Lets shared secrets (HS*) stand in `jwks`, for tests and for one machine: whoever reads the policy can make tokens.",
+        ),
     ],
 );
 

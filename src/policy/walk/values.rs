@@ -1,7 +1,7 @@
 //! The small readers everything else is made of. Each says what is wrong and goes on.
 
 use crate::policy::error::Problem;
-use crate::policy::keys::{ACTIONS, Key, LATER, POLICY, Section, Shape};
+use crate::policy::keys::{ACTIONS, LATER, POLICY, Section, Shape};
 use crate::policy::node::{Entry, Kind, Node};
 use crate::policy::value::ValueType;
 use crate::request::Action;
@@ -325,23 +325,7 @@ fn find(from: &'static Section, path: &str) -> Option<&'static Section> {
     if from.path == path {
         return Some(from);
     }
-    from.keys.iter().find_map(|Key { shape, .. }| find_in(shape, path))
-}
-
-fn find_in(shape: &'static Shape, path: &str) -> Option<&'static Section> {
-    match shape {
-        Shape::Of(section) => find(section, path),
-        Shape::ListOf(inner) | Shape::MapOf(inner) => find_in(inner, path),
-        Shape::OneOf(shapes) => shapes.iter().find_map(|shape| find_in(shape, path)),
-        Shape::Any
-        | Shape::Bool
-        | Shape::Choice(_)
-        | Shape::Duration
-        | Shape::Size
-        | Shape::Text
-        | Shape::Texts
-        | Shape::Whole => None,
-    }
+    from.keys.iter().flat_map(|key| key.shape.sections()).find_map(|section| find(section, path))
 }
 
 impl std::fmt::Display for Shape {

@@ -131,6 +131,24 @@ impl Gateway {
         settings: &Settings,
         configuration: &Value,
     ) -> io::Result<Self> {
+        let mut gateway = Self::spawn(root, folder, settings, configuration)?;
+        for listener in &settings.listeners {
+            gateway.wait_until_it_decides(listener.port, folder).await?;
+            std::fs::write(&listener.records, "")?;
+        }
+        Ok(gateway)
+    }
+
+    /// Starts Envoy with a configuration of the caller's, and waits for nothing.
+    ///
+    /// # Errors
+    /// The module or Envoy is missing, or a file cannot be written.
+    pub fn spawn(
+        root: &Path,
+        folder: &Path,
+        settings: &Settings,
+        configuration: &Value,
+    ) -> io::Result<Self> {
         let file = folder.join("envoy.json");
         std::fs::write(&file, serde_json::to_string_pretty(configuration)?)?;
         if !settings.module.is_file() {
@@ -162,12 +180,7 @@ impl Gateway {
             .kill_on_drop(true)
             .spawn()?;
         let first = settings.listeners.first().map(|listener| listener.records.clone());
-        let mut gateway = Self { child, records: first.unwrap_or_default() };
-        for listener in &settings.listeners {
-            gateway.wait_until_it_decides(listener.port, folder).await?;
-            std::fs::write(&listener.records, "")?;
-        }
-        Ok(gateway)
+        Ok(Self { child, records: first.unwrap_or_default() })
     }
 
     /// The process id.

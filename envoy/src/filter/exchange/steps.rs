@@ -2,7 +2,7 @@
 
 use super::{Exchange, Phase};
 use crate::filter::edits::{Change, changes};
-use crate::filter::last_resort::complain;
+use crate::filter::last_resort::{complain, or_complain};
 use crate::host::{self, Half, HostError};
 use ambit::enforcement::{Callout, CalloutReply, Edits, Event, HeldPermit, Permit, Reply, Step};
 use proxy_wasm::types::Action as FilterAction;
@@ -28,7 +28,8 @@ impl Exchange {
                 Ok(Taken::Rest)
             }
             Step::CheckSignature(check) => {
-                let verdict = self.worker.signatures.check(&check);
+                let (verdict, by) = self.worker.signatures.check(&check);
+                or_complain(self.worker.counters.verified(by));
                 Ok(Taken::Next(self.enforcement.on_signature(self.now, *check, verdict)))
             }
             Step::Forward(permit, edits) => self.forward(&permit, &edits),

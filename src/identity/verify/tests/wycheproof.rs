@@ -58,7 +58,7 @@ fn accepts(keys: &Value, token: &str) -> bool {
     let limits = JsonLimits { bytes: 65_536, depth: 8, nodes: 1024 };
     let document = parse(json!({"keys": keys}).to_string().as_bytes(), limits).unwrap();
     let mut problems = Vec::new();
-    let set = read_inline(&document, &listed, "", &mut problems);
+    let set = read_inline(&document, &listed, true, "", &mut problems);
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return false;
     }
