@@ -88,7 +88,8 @@ struct Route {
     route: u32,
     action: Action,
     id: String,
-    raw_values: Vec<String>,
+    /// The values of the path's variables, decoded.
+    values: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -313,10 +314,7 @@ impl Enforcement {
             route: number,
             action,
             id: values.join("/"),
-            raw_values: values
-                .iter()
-                .map(|value| crate::request::path::encode(value).into_owned())
-                .collect(),
+            values,
         }))
     }
 

@@ -1,6 +1,7 @@
 //! Untrusted bytes become one [`AccessRequest`].
 
 mod action;
+pub(crate) mod bytes;
 pub mod credentials;
 pub mod host;
 pub mod json;

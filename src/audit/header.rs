@@ -1,5 +1,6 @@
 //! The `ambit` header to the upstream: a structured-field dictionary (RFC 9651 §3.2).
 
+use crate::request::json::jcs::PLAIN;
 use std::fmt::Write as _;
 
 /// What the upstream is told.
@@ -26,7 +27,7 @@ pub struct Told<'a> {
 /// Writes the header's value. Text of any bytes comes out as one value and cannot end it early.
 #[must_use]
 pub fn write(told: &Told<'_>) -> String {
-    let mut out = String::with_capacity(160);
+    let mut out = String::with_capacity(256);
     member(&mut out, "id", told.record);
     if let Some((_, id)) = told.subject {
         member(&mut out, "sub", id);
@@ -53,7 +54,7 @@ pub fn write(told: &Told<'_>) -> String {
         }
     }
     out.push_str(", policy=");
-    text(&mut out, &format!("{}@{}", told.policy.0, told.policy.1));
+    text(&mut out, &[told.policy.0, "@", told.policy.1].concat());
     if let Some((id, digest, request)) = told.approval {
         out.push_str(", approval=required;id=");
         text(&mut out, id);
@@ -76,6 +77,12 @@ fn member(out: &mut String, name: &str, value: &str) {
 
 /// A String where the text is printable ASCII (RFC 9651 §3.3.3), else a Display String (§3.3.8).
 fn text(out: &mut String, value: &str) {
+    if PLAIN.has_all(value.as_bytes()) {
+        out.push('"');
+        out.push_str(value);
+        out.push('"');
+        return;
+    }
     if value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         out.push('"');
         for c in value.chars() {

@@ -1,7 +1,7 @@
 //! The record of one request: one line of compact JCS (`docs/record.md`).
 
 use crate::approval::digest::sha256;
-use crate::request::json::jcs::write_string;
+use crate::request::json::jcs::{PLAIN, write_string};
 use crate::request::query;
 use std::fmt::Write as _;
 
@@ -94,8 +94,12 @@ impl Record<'_> {
     }
 
     fn within(&self, bounds: Bounds) -> String {
-        let mut line =
-            Line { out: String::with_capacity(512), bounds, inside: "", trunc: Vec::new() };
+        let mut line = Line {
+            out: String::with_capacity(MAX_LINE / 2),
+            bounds,
+            inside: "",
+            trunc: Vec::new(),
+        };
         line.text("action", self.action);
         line.list("actors", self.actors);
         if let Some((id, digest, tier)) = self.approval {
@@ -159,14 +163,16 @@ struct Line {
 }
 
 impl Line {
-    fn name(&mut self, name: &str) {
-        if self.out.is_empty() {
-            self.out.push('{');
-        } else if !self.out.ends_with('{') {
-            self.out.push(',');
+    fn name(&mut self, name: &'static str) {
+        match self.out.as_bytes().last() {
+            None => self.out.push('{'),
+            Some(b'{') => {}
+            Some(_) => self.out.push(','),
         }
-        write_string(name, &mut self.out);
-        self.out.push(':');
+        // A name of ours needs no escape.
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str("\":");
     }
 
     /// A text that is there; absent members are left out.
@@ -193,6 +199,12 @@ impl Line {
     /// JSON escapes C0 controls alone, and JCS leaves no choice about the rest. A value that a
     /// terminal could obey is therefore written as a longer one is, without those characters.
     fn value(&mut self, name: &'static str, value: &str) {
+        if value.len() <= self.bounds.value && PLAIN.has_all(value.as_bytes()) {
+            self.out.push('"');
+            self.out.push_str(value);
+            self.out.push('"');
+            return;
+        }
         let from = self.out.len();
         let tame = !value.contains(is_obeyed);
         if tame && value.len() <= self.bounds.value {
@@ -237,13 +249,13 @@ impl Line {
         self.out.push(']');
     }
 
-    fn number(&mut self, name: &str, value: i64) {
+    fn number(&mut self, name: &'static str, value: i64) {
         self.name(name);
         // Writing to a string cannot fail.
         let _ = write!(self.out, "{value}");
     }
 
-    fn truth(&mut self, name: &str, value: bool) {
+    fn truth(&mut self, name: &'static str, value: bool) {
         self.name(name);
         self.out.push_str(if value { "true" } else { "false" });
     }

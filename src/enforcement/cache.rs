@@ -59,6 +59,16 @@ impl TokenCache {
     }
 }
 
+/// Whether two texts are one, eight bytes at a time: WebAssembly has no instruction that compares
+/// memory, and a token is read here on every request.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let ((one, one_rest), (other, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+    one.len() == other.len()
+        && one_rest == other_rest
+        && one.iter().zip(other).all(|(one, other)| word(one) == word(other))
+}
+
 /// FNV-1a over the end of the token: its signature, which differs from token to token.
 fn slot(token: &str) -> usize {
     let tail = token.as_bytes().rchunks(32).next().unwrap_or_default();
@@ -81,6 +91,20 @@ mod tests {
         assert!(cache.find("a.b.c", |_| Some(2)).is_none());
         assert!(cache.find("a.b.c", |_| None).is_none());
         assert!(cache.find("A.b.c", |_| Some(1)).is_none());
+    }
+
+    #[test]
+    fn texts_are_the_same_where_every_byte_is() {
+        let text = b"eyJhbGciOiJFUzI1NiJ9.e30.abcdefg";
+        for size in 0..text.len() {
+            assert!(same(&text[..size], &text[..size].to_vec()));
+            assert!(!same(&text[..size], &text[..=size]));
+            for at in 0..size {
+                let mut other = text[..size].to_vec();
+                other[at] ^= 1;
+                assert!(!same(&text[..size], &other), "{size} {at}");
+            }
+        }
     }
 
     #[test]

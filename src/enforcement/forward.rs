@@ -8,12 +8,6 @@ use crate::policy::document::Credentials;
 /// The header in which Ambit tells the upstream who is asking for what.
 const AMBIT: &str = "ambit";
 
-/// The caller's credentials: they end at the gateway unless the resource keeps them.
-const CREDENTIALS: [&str; 4] = ["authorization", "dpop", "cookie", "proxy-authorization"];
-
-/// Consumed by Ambit, whoever may come after it.
-const CONSUMED: [&str; 2] = ["ambit-approval", "ambit-grant"];
-
 /// What may accompany a request that a person approves, beside what its digest binds: nothing
 /// that changes what the request does.
 const BESIDE_APPROVAL: [&str; 14] = [
@@ -44,7 +38,7 @@ impl Enforcement {
         edits.remove.extend(self.asked.overrides.iter().cloned());
         let keep = resource.is_some_and(|resource| resource.credentials == Credentials::Keep);
         if !keep {
-            edits.remove.extend(CREDENTIALS.iter().map(|name| (*name).to_owned()));
+            edits.remove.extend(owned(&self.asked.credentials));
         }
         if decision.approval.is_some() {
             let bound = resource.map_or(&[][..], |resource| &resource.headers);
@@ -54,7 +48,7 @@ impl Enforcement {
                     || bound.iter().any(|listed| listed == name)
             };
             let others = self.asked.names.iter().filter(|name| !passes(name));
-            edits.remove.extend(others.cloned());
+            edits.remove.extend(others.map(str::to_owned));
         }
         if self.asked.path_changed {
             edits.set.push((":path".to_owned(), self.asked.target()));
@@ -68,7 +62,7 @@ impl Enforcement {
     /// What is removed in every mode: names that only Ambit may set.
     pub(super) fn shadow_edits(&self) -> Edits {
         let mut remove = self.asked.forged.clone();
-        remove.extend(CONSUMED.iter().map(|name| (*name).to_owned()));
+        remove.extend(owned(&self.asked.consumed));
         Edits { remove, set: Vec::new(), drop_ambit_trailers: true }
     }
 
@@ -115,4 +109,8 @@ impl Enforcement {
             },
         )
     }
+}
+
+fn owned<'a>(names: &'a [&str]) -> impl Iterator<Item = String> + 'a {
+    names.iter().map(|name| (*name).to_owned())
 }

@@ -18,7 +18,7 @@ impl Enforcement {
                 (mapped.resource, resource),
                 mapped.action,
                 &route.variables,
-                &mapped.raw_values,
+                &mapped.values,
             );
             Some(asked)
         });

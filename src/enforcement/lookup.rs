@@ -45,7 +45,7 @@ pub(super) fn needed(
     resource: (u32, &ResourceEntry),
     action: Action,
     variables: &[Variable],
-    raw_values: &[String],
+    values: &[String],
 ) -> Vec<(Callout, Vec<usize>)> {
     let (number, entry) = resource;
     let read = |attribute: &AttributeEntry| {
@@ -62,7 +62,7 @@ pub(super) fn needed(
         if !read(attribute) {
             continue;
         }
-        let Some(path) = fill(&lookup.path, variables, raw_values) else { continue };
+        let Some(path) = fill(&lookup.path, variables, values) else { continue };
         let same = asked
             .iter_mut()
             .find(|(callout, _)| callout.cluster == lookup.cluster && callout.path == path);
@@ -84,14 +84,14 @@ pub(super) fn needed(
 
 /// The template with each variable as it stands in the canonical path: still encoded, so that a
 /// record's id cannot become another path.
-fn fill(template: &str, variables: &[Variable], raw_values: &[String]) -> Option<String> {
+fn fill(template: &str, variables: &[Variable], values: &[String]) -> Option<String> {
     let mut path = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let (name, tail) = after.split_once('}')?;
         let at = variables.iter().position(|variable| variable.name == name)?;
         path.push_str(before);
-        path.push_str(raw_values.get(at)?);
+        path.push_str(&crate::request::path::encode(values.get(at)?));
         rest = tail;
     }
     path.push_str(rest);

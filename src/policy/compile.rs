@@ -5,13 +5,13 @@ mod resources;
 mod rules;
 
 use crate::identity::Issuer;
-use crate::policy::compiled::{ApprovalTerms, IssuerTerms, Policy, SubjectCeiling};
+use crate::policy::compiled::{ApprovalTerms, IssuerTerms, Policy, ResourceEntry, SubjectCeiling};
 use crate::policy::document::{ActorSource, ApprovalMode, Document, SenderConstraint, TokenScopes};
 use crate::policy::error::{Problem, Severity};
 use crate::policy::routes::Routes;
 use crate::policy::scope::{Scope, ScopeSet, TargetId};
 use crate::policy::value::ValueType;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Compiles a document. Returns warnings beside the policy; on errors, everything that is wrong.
 pub(crate) fn compile(
@@ -42,6 +42,7 @@ pub(crate) fn compile(
         names: agents.names,
         spiffe: agents.spiffe,
         targets,
+        bound_headers: bound_headers(&resources),
         resources,
         routes,
         rules: ruled.rules,
@@ -55,6 +56,11 @@ pub(crate) fn compile(
         limits: document.limits,
     };
     Ok((policy, issuers, problems))
+}
+
+fn bound_headers(resources: &[ResourceEntry]) -> Vec<String> {
+    let all: BTreeSet<&String> = resources.iter().flat_map(|entry| &entry.headers).collect();
+    all.into_iter().cloned().collect()
 }
 
 /// Numbers every resource type, in the order of their names.

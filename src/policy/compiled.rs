@@ -26,6 +26,8 @@ pub struct Policy {
     pub(crate) spiffe: BTreeMap<String, u32>,
     pub(crate) targets: BTreeMap<String, TargetId>,
     pub(crate) resources: Vec<ResourceEntry>,
+    /// Headers that some resource binds in its approvals, each once.
+    pub(crate) bound_headers: Vec<String>,
     pub(crate) routes: Routes,
     pub(crate) rules: Vec<RuleEntry>,
     /// For resource r and action a, at `4 r + a`: the rules that speak of the pair.

@@ -1,6 +1,7 @@
 //! JCS (RFC 8785): the one spelling of a JSON value, for digests.
 
 use super::{Json, JsonError};
+use crate::request::bytes::ByteSet;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -54,9 +55,17 @@ impl Json {
     }
 }
 
+/// What stands for itself, and nearly every text is made of.
+pub(crate) const PLAIN: ByteSet = ByteSet::printable_but(b"\"\\");
+
 /// A string as JCS writes it (§3.2.2.2), quotes included.
 pub(crate) fn write_string(text: &str, out: &mut String) {
     out.push('"');
+    if PLAIN.has_all(text.as_bytes()) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
