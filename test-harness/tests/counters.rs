@@ -1,6 +1,6 @@
 //! The counters of a real Envoy, and `docs/counters.md` against them.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use ambit::identity::issue::SigningKey;
 use ambit_test_harness::demo::gateway::{Gateway, Listener, Settings};
