@@ -52,6 +52,18 @@ mod tests {
     }
 
     #[test]
+    fn a_record_id_is_its_boot_and_the_requests_number() {
+        let mint = Mint::new().unwrap();
+        for number in 1..=300_u64 {
+            let ids = mint.next();
+            let record = URL_SAFE_NO_PAD.decode(ids.record).unwrap();
+            let (boot, counted) = record.split_at(10);
+            assert_eq!(boot, URL_SAFE_NO_PAD.decode(ids.boot).unwrap());
+            assert_eq!(counted, &number.to_be_bytes()[2..]);
+        }
+    }
+
+    #[test]
     fn a_record_id_is_22_characters_that_need_no_quoting() {
         let record = Mint::new().unwrap().next().record;
         assert_eq!(record.len(), 22);

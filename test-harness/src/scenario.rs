@@ -11,6 +11,7 @@ mod format;
 mod native;
 mod observed;
 pub mod raw;
+mod token;
 mod wasm;
 
 pub use envoy::Envoy;

@@ -1,6 +1,6 @@
 //! The counters of a real Envoy, and `docs/counters.md` against them.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use ambit::identity::issue::SigningKey;
 use ambit_test_harness::demo::gateway::{Gateway, Listener, Settings};
@@ -164,6 +164,9 @@ async fn counters_count_what_happened_and_the_page_lists_all_of_them() {
         ("tokens.recalled", 9),
     ];
     assert_eq!(counted(&before, 14).await, exactly(&wanted));
+    let prometheus = web::send(ADMIN, "GET", "/stats/prometheus", &[], "").await.unwrap();
+    let prometheus = String::from_utf8_lossy(prometheus.body()).into_owned();
+    assert!(prometheus.contains("ambit_decisions_deny_no_token{} 1\n"), "{prometheus}");
     let shown: BTreeSet<String> = counters().await.into_keys().collect();
     gateway.stop().await;
 

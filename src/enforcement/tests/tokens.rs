@@ -1,7 +1,9 @@
 //! Who is asking: what counts as a token, and what a remembered one still has to prove.
 
-use super::host::{NOW, OTHER_ISSUER, World, claims, issuer_key, other_key, signed, token};
+use super::host::{NOW, OTHER_ISSUER, World, claims, issuer_key, other_key, policy, signed, token};
 use crate::enforcement::{Recall, SignatureVerdict};
+use crate::identity::issue::SigningKey;
+use crate::policy::Policy;
 use serde_json::{Value, json};
 
 #[test]
@@ -274,4 +276,18 @@ fn neither_answers_nor_records_hold_the_token() {
         assert!(!ask.record.to_string().contains(signature));
         assert!(!ask.text().contains(signature));
     }
+}
+
+#[test]
+fn a_shared_secret_in_a_policy_counts_for_development_alone() {
+    let secret = SigningKey::secret("HS256", &[3; 32]).unwrap();
+    let good = issuer_key().jwk("k").to_string();
+    let shared = format!("{}] }} }}, algorithms: [HS256]", secret.jwk("k"));
+    let text = policy("").replace(&format!("{good}] }} }}"), &shared);
+    let errors = Policy::load_yaml("policy.yaml", &text).unwrap_err().to_string();
+    assert!(errors.contains("`development: true`"), "{errors}");
+    let world = World::of(&text.replace("[HS256]", "[HS256], development: true"));
+    let header = json!({"alg": "HS256", "typ": "at+jwt", "kid": "k"});
+    let token = secret.sign(&header, &claims(&json!({})));
+    world.ask("GET", "/v1/tickets/7").token(&token).send().forwarded();
 }

@@ -1,6 +1,11 @@
 //! The recipes of `envoy/recipes`, each in a real Envoy.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may fail loudly"
+)]
 
 mod capabilities;
 mod certificates;
@@ -193,11 +198,10 @@ async fn a_shadow_passes_everything_and_records_what_it_would_have_refused() {
     assert_eq!(told(0), (&json!("allow"), &json!("allowed-by-rule"), &yes));
     assert_eq!(told(1), (&json!("deny"), &json!("beyond-ceiling"), &yes));
     assert_eq!(told(2), (&json!("deny"), &json!("no-token"), &yes));
+    gateway.stop().await;
     let seen = seen.lock().unwrap();
     assert_eq!(seen.len(), 3);
     assert!(seen.iter().all(|headers| !headers.contains_key("ambit-sub")), "{seen:?}");
-    drop(seen);
-    gateway.stop().await;
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! The test issuer: its keys, and the token that a scenario's request presents.
+
+use super::format::Ask;
+use ambit::identity::issue::{SigningKey, SigningKeyError};
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+impl Ask {
+    /// The token it presents.
+    #[must_use]
+    pub fn mint(&self) -> Option<String> {
+        let claims = self.token.as_ref()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut payload = json!({
+            "iss": "https://idp.example.com", "sub": "alice", "client_id": "bot",
+            "aud": "https://api.example.com", "scope": "*:*", "groups": ["support"],
+            "iat": now, "exp": now.saturating_add(300), "jti": "t1",
+        });
+        let mut header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": "k1" });
+        if let Value::Object(members) = &mut payload {
+            for (name, value) in claims {
+                match value {
+                    Value::Null => {
+                        members.remove(name);
+                    }
+                    // `now-600` and `now+60` are times.
+                    Value::String(text) if text.starts_with("now") => {
+                        let offset: i64 =
+                            text.trim_start_matches("now").parse().unwrap_or_default();
+                        members.insert(name.clone(), json!(now.saturating_add_signed(offset)));
+                    }
+                    value => {
+                        members.insert(name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        if let Value::Object(members) = &mut header {
+            members.extend(self.token_header.clone());
+            members.retain(|_, value| !value.is_null());
+        }
+        let rsa = header.get("alg").and_then(Value::as_str) == Some("RS256");
+        let key = match (rsa, self.forged) {
+            (true, forged) => rsa_key(forged),
+            (false, true) => es256([8; 32]),
+            (false, false) => key(),
+        };
+        Some(key.sign(&header, &payload))
+    }
+}
+
+/// The test issuer's key; its public half is in every scenario's policy.
+#[must_use]
+pub fn key() -> SigningKey {
+    es256([7; 32])
+}
+
+fn es256(seed: [u8; 32]) -> SigningKey {
+    // These seeds are in range; others are not given.
+    usable(SigningKey::es256_from_seed(&seed))
+}
+
+/// The test issuer's key where a provider signs with RSA only, or a forger's.
+pub(super) fn rsa_key(forged: bool) -> SigningKey {
+    usable(SigningKey::rs256_from_der(match forged {
+        false => include_bytes!("../../../tests/keys/rsa-2048.pkcs1.der"),
+        true => include_bytes!("../../../tests/keys/rsa-3072.pkcs1.der"),
+    }))
+}
+
+fn usable(key: Result<SigningKey, SigningKeyError>) -> SigningKey {
+    match key {
+        Ok(key) => key,
+        Err(error) => unusable(&error.to_string()),
+    }
+}
+
+#[expect(clippy::panic, reason = "a constant of the tests is wrong")]
+fn unusable(why: &str) -> SigningKey {
+    panic!("{why}")
+}
