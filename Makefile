@@ -7,7 +7,7 @@ WASM := $(TARGET)/wasm32-wasip1/release/ambit_envoy.wasm
 AMBIT := $(TARGET)/debug/ambit
 CARGO_HOME_DIR := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)
 # Where somebody's home is belongs in no module, and in no gateway's log.
-MODULE_FLAGS := CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$(CARGO_HOME_DIR)/registry/src= --remap-path-prefix=$(CURDIR)="
+MODULE_FLAGS := CARGO_TARGET_WASM32_WASIP1_LINKER="$(CURDIR)/envoy/link" CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$(CARGO_HOME_DIR)/registry/src= --remap-path-prefix=$(CURDIR)="
 # A folder that is set in somebody's Cargo configuration is not where this file looks.
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_TERM_COLOR ?= auto

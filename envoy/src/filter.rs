@@ -1,7 +1,6 @@
 //! One request at Envoy: its callbacks, and what each may let go on.
 
 mod body;
-mod edits;
 mod exchange;
 mod last_resort;
 mod properties;

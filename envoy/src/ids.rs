@@ -10,6 +10,8 @@ use std::cell::Cell;
 #[derive(Debug)]
 pub(crate) struct Mint {
     boot: [u8; 10],
+    /// The same, as it is written.
+    text: String,
     issued: Cell<u64>,
 }
 
@@ -21,7 +23,7 @@ impl Mint {
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut boot = [0; 10];
         getrandom::getrandom(&mut boot)?;
-        Ok(Self { boot, issued: Cell::new(0) })
+        Ok(Self { boot, text: URL_SAFE_NO_PAD.encode(boot), issued: Cell::new(0) })
     }
 
     /// The ids of the next request.
@@ -32,7 +34,7 @@ impl Mint {
         let mut record = [0; 16];
         let parts = self.boot.iter().chain(&counted);
         record.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
-        Ids { record: URL_SAFE_NO_PAD.encode(record), boot: URL_SAFE_NO_PAD.encode(self.boot) }
+        Ids { record: URL_SAFE_NO_PAD.encode(record), boot: self.text.clone() }
     }
 }
 

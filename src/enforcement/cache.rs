@@ -41,7 +41,8 @@ impl TokenCache {
         generation: impl Fn(u32) -> Option<u64>,
     ) -> Option<Rc<VerifiedToken>> {
         let same = |entry: &&Entry| {
-            *entry.token == *token && generation(entry.verified.issuer) == Some(entry.generation)
+            same(entry.token.as_bytes(), token.as_bytes())
+                && generation(entry.verified.issuer) == Some(entry.generation)
         };
         let found = self.slots.get(slot(token))?.iter().flatten().find(same)?;
         Some(Rc::clone(&found.verified))

@@ -140,12 +140,13 @@ impl HeldPermit {
     }
 }
 
-/// Changes to the request's headers, applied in this order: removals, then settings.
+/// Changes to the request's headers, applied in this order: removals, then settings. Each is a call
+/// at the host, so nothing is changed that is right already.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edits {
-    /// Names to remove, every value of each.
+    /// Names to remove, every value of each. All of them came.
     pub remove: Vec<String>,
-    /// Names to set to one value, replacing what there is.
+    /// Names to set to one value. None came more than once, unless it is in `remove` too.
     pub set: Vec<(String, String)>,
     /// Whether request trailers whose names begin with `ambit` must be removed when they come.
     pub drop_ambit_trailers: bool,

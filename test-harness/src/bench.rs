@@ -56,8 +56,9 @@ pub fn measure(
     std::fs::create_dir_all(&folder)?;
     progress("starting Envoy with 100,000 rules among others");
     let runtime = Runtime::new()?;
-    let _gateway = runtime.block_on(start(root, noop, &pool, &folder))?;
-    let mut rounds: BTreeMap<&str, Vec<Outcome>> = BTreeMap::new();
+    let gateway = runtime.block_on(start(root, noop, &pool, &folder))?;
+    let envoy = gateway.pid().ok_or_else(|| io::Error::other("Envoy has ended"))?;
+    let mut rounds: BTreeMap<&str, Vec<Round>> = BTreeMap::new();
     for (port, run) in (FIRST..).zip(&RUNS).filter(|(_, run)| run.tokens == Tokens::Few) {
         ambit_load::run(
             at(port),
@@ -73,12 +74,34 @@ pub fn measure(
             let number = step.saturating_add(round) % RUNS.len();
             let Some(run) = RUNS.get(number) else { continue };
             let port = FIRST.saturating_add(u16::try_from(number).unwrap_or(u16::MAX));
+            let before = processor_time(envoy)?;
             let outcome = one(&runtime, run, port, &pool, round, plan.time)?;
-            rounds.entry(run.name).or_default().push(outcome);
+            let busy = processor_time(envoy)?.saturating_sub(before);
+            rounds.entry(run.name).or_default().push(Round { outcome, busy });
         }
     }
     let module = Module::of(&root.join("dist/ambit.wasm"), load_time(&folder.join("envoy.log"))?)?;
     Ok(Summary::new(RUNS.map(|run| (run.name, run.says)).as_slice(), &rounds, module))
+}
+
+/// One run in one round.
+#[derive(Debug)]
+struct Round {
+    outcome: Outcome,
+    /// What Envoy's threads worked meanwhile: whatever else the machine does is not in it.
+    busy: Duration,
+}
+
+/// The time that all threads of a process have spent on a processor.
+fn processor_time(process: u32) -> io::Result<Duration> {
+    let mut nanos = 0_u64;
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        // A thread that ends meanwhile is none of Envoy's workers.
+        let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+        let spent = text.split(' ').next().and_then(|first| first.parse::<u64>().ok());
+        nanos = nanos.saturating_add(spent.unwrap_or_default());
+    }
+    Ok(Duration::from_nanos(nanos))
 }
 
 fn one(

@@ -45,8 +45,6 @@ pub(super) struct Exchange {
     worker: Rc<Worker>,
     enforcement: Enforcement,
     phase: Phase,
-    /// The request's headers as they came, until they are edited.
-    headers: Vec<u8>,
     request: Body,
     response: Body,
     /// Callouts under way: the host's token, the enforcement's number.
@@ -67,7 +65,6 @@ impl Exchange {
             enforcement: Enforcement::new(Rc::clone(&worker.engine), worker.mint.next()),
             worker,
             phase: Phase::Deciding,
-            headers: Vec::new(),
             request: Body::default(),
             response: Body::default(),
             callouts: BTreeMap::new(),
@@ -83,13 +80,13 @@ impl Exchange {
 
     pub(super) fn on_request_headers(&mut self, end: bool) -> FilterAction {
         self.callback(|this| {
-            this.headers = Half::Request.headers()?;
+            let bytes = Half::Request.headers()?;
             this.request.arrived(0, end)?;
             let peer = match this.worker.engine.wants_peer() {
                 true => properties::peer()?,
                 false => Vec::new(),
             };
-            let headers = host::decoded(&this.headers)?;
+            let headers = host::decoded(&bytes)?;
             let event = Event::RequestHeaders { headers: &headers, peer: &peer, end };
             Ok(Some(this.enforcement.on(this.now, event)))
         })

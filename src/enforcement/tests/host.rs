@@ -404,6 +404,13 @@ impl Upstream {
     pub(super) fn of(sent: &[(Vec<u8>, Vec<u8>)], edits: &Edits) -> Self {
         let mut headers = sent.to_vec();
         let same = |key: &[u8], name: &str| key.eq_ignore_ascii_case(name.as_bytes());
+        let came = |name: &str| headers.iter().filter(|(key, _)| same(key, name)).count();
+        for name in &edits.remove {
+            assert!(came(name) > 0, "`{name}` is removed and never came");
+        }
+        for (name, _) in &edits.set {
+            assert!(edits.remove.contains(name) || came(name) < 2, "`{name}` came twice");
+        }
         headers.retain(|(key, _)| !edits.remove.iter().any(|name| same(key, name)));
         for (name, value) in &edits.set {
             headers.retain(|(key, _)| !same(key, name));

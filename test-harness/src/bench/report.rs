@@ -1,6 +1,6 @@
 //! What was measured, as a table, a picture, and JSON.
 
-use ambit_load::Outcome;
+use super::Round;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,6 +21,8 @@ pub struct Measured {
     pub p50_ms: f64,
     /// Of a hundred requests, 99 took at most this long, in milliseconds.
     pub p99_ms: f64,
+    /// Microseconds of a processor that Envoy spent on a request, in each round.
+    pub busy_us: Vec<f64>,
 }
 
 /// The module that was measured.
@@ -75,15 +77,21 @@ impl Module {
 }
 
 impl Measured {
-    fn new(name: &'static str, says: &'static str, rounds: &[Outcome]) -> Self {
-        let mut micros: Vec<u32> = rounds.iter().flat_map(|round| &round.micros).copied().collect();
+    fn new(name: &'static str, says: &'static str, rounds: &[Round]) -> Self {
+        let micros = rounds.iter().flat_map(|round| &round.outcome.micros);
+        let mut micros: Vec<u32> = micros.copied().collect();
         micros.sort_unstable();
         let at = |share: usize| {
             let place = micros.len().saturating_mul(share) / 100;
             micros.get(place).map_or(0.0, |micros| f64::from(*micros) / 1_000.0)
         };
-        let rates = rounds.iter().map(Outcome::rate).collect();
-        Self { name, says, rates, p50_ms: at(50), p99_ms: at(99) }
+        let rates = rounds.iter().map(|round| round.outcome.rate()).collect();
+        let busy = |round: &Round| {
+            let requests = round.outcome.micros.len().max(1) as f64;
+            round.busy.as_secs_f64() * 1e6 / requests
+        };
+        let busy_us = rounds.iter().map(busy).collect();
+        Self { name, says, rates, p50_ms: at(50), p99_ms: at(99), busy_us }
     }
 
     /// Requests a second: the median of the rounds.
@@ -96,7 +104,7 @@ impl Measured {
 impl Summary {
     pub(super) fn new(
         names: &[(&'static str, &'static str)],
-        rounds: &BTreeMap<&str, Vec<Outcome>>,
+        rounds: &BTreeMap<&str, Vec<Round>>,
         module: Module,
     ) -> Self {
         let one = |(name, says): &(&'static str, &'static str)| {
@@ -116,22 +124,29 @@ impl Summary {
         median(run.rates.iter().zip(&to.rates).map(|(run, to)| run / to.max(1e-9)).collect())
     }
 
+    fn busy(&self, run: &str) -> f64 {
+        self.run(run).map_or(0.0, |run| median(run.busy_us.clone()))
+    }
+
     /// The table.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut table =
-            format!("{:<20} {:>9} {:>8} {:>8}  ratio\n", "run", "requests/s", "p50 ms", "p99 ms");
+        let mut table = format!(
+            "{:<20} {:>10} {:>8} {:>8} {:>8}  ratio\n",
+            "run", "requests/s", "p50 ms", "p99 ms", "busy us"
+        );
         for run in &self.runs {
             let beside = PROMISES.iter().find(|promise| promise.run == run.name);
             let beside = beside.map_or_else(String::new, |promise| self.kept(promise));
             // Writing to a string cannot fail.
             let _ = writeln!(
                 table,
-                "{:<20} {:>10.0} {:>8.3} {:>8.3}  {beside}",
+                "{:<20} {:>10.0} {:>8.3} {:>8.3} {:>8.1}  {beside}",
                 run.name,
                 run.rps(),
                 run.p50_ms,
-                run.p99_ms
+                run.p99_ms,
+                median(run.busy_us.clone())
             );
         }
         let Module { bytes, gzip_bytes, load_ms } = self.module;
@@ -146,7 +161,9 @@ impl Summary {
     fn kept(&self, promise: &Promise) -> String {
         let ratio = self.ratio(promise.run, promise.to);
         let verdict = if ratio >= promise.least { "kept" } else { "NOT KEPT" };
-        format!("{ratio:.3} of {} (at least {:.2}: {verdict})", promise.to, promise.least)
+        let busy = self.busy(promise.to) / self.busy(promise.run).max(1e-9);
+        let least = promise.least;
+        format!("{ratio:.3} of {} (at least {least:.2}: {verdict}; by work {busy:.3})", promise.to)
     }
 
     /// Whether the machine left room to see a difference at all.
@@ -161,7 +178,7 @@ impl Summary {
         let round = |value: f64| (value * 1_000.0).round() / 1_000.0;
         let run = |run: &Measured| {
             let told = json!({
-                "rps": round(run.rps()), "p50_ms": round(run.p50_ms), "p99_ms": round(run.p99_ms),
+                "rps": round(run.rps()), "p50_ms": round(run.p50_ms), "p99_ms": round(run.p99_ms), "busy_us": round(median(run.busy_us.clone())),
             });
             (run.name.to_owned(), told)
         };
@@ -229,14 +246,13 @@ fn median(mut values: Vec<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ambit_load::Outcome;
     use std::time::Duration;
 
-    fn outcome(requests: u32, micros: u32) -> Outcome {
-        Outcome {
-            took: Duration::from_secs(1),
-            micros: vec![micros; requests as usize],
-            refused: 0,
-        }
+    fn outcome(requests: u32, micros: u32) -> Round {
+        let micros = vec![micros; requests as usize];
+        let outcome = Outcome { took: Duration::from_secs(1), micros, refused: 0 };
+        Round { outcome, busy: Duration::from_millis(500) }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What each step of the enforcement becomes at the host.
 
 use super::{Exchange, Phase};
-use crate::filter::edits::{Change, changes};
 use crate::filter::last_resort::{complain, or_complain};
 use crate::host::{self, Half, HostError};
 use ambit::enforcement::{Callout, CalloutReply, Edits, Event, HeldPermit, Permit, Reply, Step};
@@ -99,13 +98,13 @@ impl Exchange {
         if self.phase != Phase::Deciding {
             return Err(HostError::OutOfStep("a request would be forwarded twice"));
         }
-        for change in changes(edits, &host::decoded(&self.headers)?) {
-            match change {
-                Change::Remove(name) => host::remove_request_header(name)?,
-                Change::Set(name, value) => host::replace_request_header(name, value)?,
-            }
+        // Each call costs about a microsecond; edits name only what came.
+        for name in &edits.remove {
+            host::remove_request_header(name)?;
         }
-        self.headers = Vec::new();
+        for (name, value) in &edits.set {
+            host::replace_request_header(name, value)?;
+        }
         self.drop_trailers = edits.drop_ambit_trailers;
         self.edit_trailers()
     }
