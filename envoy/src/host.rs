@@ -3,6 +3,7 @@
 mod abi;
 mod callout;
 pub(crate) mod pairs;
+pub(crate) mod shared;
 
 pub(crate) use callout::{Answer, dispatch};
 
