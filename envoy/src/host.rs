@@ -62,11 +62,6 @@ impl Half {
         }
     }
 
-    /// Lets this half go on from wherever it is held.
-    pub(crate) fn resume(self) -> Result<(), HostError> {
-        abi::continue_stream(self.stream())
-    }
-
     /// Its headers, as bytes for [`pairs::decode`].
     pub(crate) fn headers(self) -> Result<Vec<u8>, HostError> {
         let map = match self {
@@ -132,6 +127,12 @@ pub(crate) fn remove_request_trailers(prefix: &[u8]) -> Result<(), HostError> {
         }
     }
     Ok(())
+}
+
+/// Lets the request go on from wherever it is held. There is no such call for a response: resuming
+/// one before it has come ends the whole of Envoy 1.40, and a callback's answer can do the same.
+pub(crate) fn resume_request() -> Result<(), HostError> {
+    abi::continue_stream(Half::Request.stream())
 }
 
 /// Answers in the upstream's place. Envoy sends it once this callback has returned.
