@@ -84,14 +84,22 @@ fn a_body_larger_than_may_be_held_is_refused_where_it_decides_and_passes_where_i
 fn a_body_larger_than_the_gateway_holds_is_the_gateways_refusal() {
     let mut gateway = gateway(&inline()).buffer_limit(1000).build().unwrap();
     let exchange = gateway.send(ask("/a/1").header(":method", "PUT").chunk(vec![b'x'; 4000]));
-    assert_eq!((exchange.status(), exchange.upstream.as_ref()), (413, None), "{}", reason(&exchange));
+    assert_eq!(
+        (exchange.status(), exchange.upstream.as_ref()),
+        (413, None),
+        "{}",
+        reason(&exchange)
+    );
     assert_eq!(exchange.record().unwrap()["effect"], "deny");
     // An answer that decides and cannot be held.
     let mut gateway = gateway_with_large_answer();
     let exchange = gateway.send(ask("/h/large"));
     assert_eq!((exchange.status(), exchange.trapped), (500, false));
     let record = exchange.record().unwrap();
-    assert_eq!((&record["effect"], &record["outcome"]["forwarded"]), (&"deny".into(), &true.into()));
+    assert_eq!(
+        (&record["effect"], &record["outcome"]["forwarded"]),
+        (&"deny".into(), &true.into())
+    );
     for target in GOOD {
         assert_eq!(gateway.send(ask(target)).status(), 200);
     }

@@ -40,8 +40,7 @@ fn a_clock_that_is_set_back_while_a_request_is_under_way_is_no_fault() {
 fn keys_are_renewed_after_the_clock_was_set_back() {
     let served = Arc::new(Mutex::new(keys(7, "k1")));
     let script = Arc::clone(&served);
-    let remote =
-        "{ remote: { cluster: idp, url: \"https://idp.example.com/k\", refresh: 60s, keep_stale: 600s } }";
+    let remote = "{ remote: { cluster: idp, url: \"https://idp.example.com/k\", refresh: 60s, keep_stale: 600s } }";
     let mut gateway = gateway(&policy(remote))
         .clusters(move |_| {
             CalloutAnswer::Response(Response::new(200).body(script.lock().unwrap().to_string()))

@@ -1,8 +1,8 @@
 //! The host: calls that it does not carry out, and callbacks that it does not make.
 
 use super::world::{
-    GOOD, ask, ask_with, assert_never_open, assert_refused, assert_works, gateway, inline, module,
-    reason, told, token_by, NOW,
+    GOOD, NOW, ask, ask_with, assert_never_open, assert_refused, assert_works, gateway, inline,
+    module, reason, token_by, told,
 };
 use ambit_test_harness::proxy_host::{CasDialect, Request};
 use std::collections::BTreeSet;
@@ -37,7 +37,8 @@ fn a_host_call_that_the_capability_list_leaves_out_never_opens() {
         assert!(served.contains(import), "{served:?}");
     }
     // What it cannot decide or hold without.
-    for import in ["proxy_get_header_map_pairs", "proxy_replace_header_map_value", "proxy_http_call"]
+    for import in
+        ["proxy_get_header_map_pairs", "proxy_replace_header_map_value", "proxy_http_call"]
     {
         assert!(!served.contains(import), "{served:?}");
     }
@@ -120,11 +121,7 @@ fn a_host_without_signature_checks_is_served_by_the_module_itself() {
 #[test]
 fn a_callback_that_the_capability_list_leaves_out_opens_only_where_the_table_says() {
     // No module can see that it is not called. The list is the operator's, and these are its risk.
-    let opens = [
-        "proxy_on_request_headers",
-        "proxy_on_request_body",
-        "proxy_on_response_headers",
-    ];
+    let opens = ["proxy_on_request_headers", "proxy_on_request_body", "proxy_on_response_headers"];
     let mut found = BTreeSet::new();
     for callback in module().callbacks() {
         let built = gateway(&inline()).without_callback(&callback).build();
@@ -150,7 +147,11 @@ fn a_callback_that_the_capability_list_leaves_out_opens_only_where_the_table_say
         }
     }
     let found: Vec<&str> = found.iter().map(String::as_str).collect();
-    assert_eq!(found, { let mut opens = opens; opens.sort_unstable(); opens });
+    assert_eq!(found, {
+        let mut opens = opens;
+        opens.sort_unstable();
+        opens
+    });
     let page = std::fs::read_to_string(super::world::root().join("docs/threat-model.md")).unwrap();
     assert!(opens.iter().all(|callback| page.contains(&format!("`{callback}`"))), "it is told");
 }

@@ -52,7 +52,8 @@ fn good() -> CalloutAnswer {
 
 /// Every way in which it may fail.
 fn failures() -> Vec<(&'static str, CalloutAnswer)> {
-    let status = |code| CalloutAnswer::Response(Response::new(code).body(keys(7, "k1").to_string()));
+    let status =
+        |code| CalloutAnswer::Response(Response::new(code).body(keys(7, "k1").to_string()));
     let body = |bytes: &[u8]| CalloutAnswer::Response(Response::new(200).body(bytes));
     let elsewhere = Response::new(302).header("location", "https://idp.example.com/other");
     let huge = format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(2 << 20));

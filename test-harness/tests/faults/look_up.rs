@@ -30,7 +30,10 @@ fn failures() -> Vec<(&'static str, CalloutAnswer)> {
         ("two readings", body(r#"{"owner":"bob","owner":"alice"}"#)),
         ("deep", body(vec![b'['; 100_000])),
         ("huge", body(format!(r#"{{"x":"{}","owner":"alice"}}"#, "x".repeat(300_000)))),
-        ("larger than is read", body(format!(r#"{{"owner":"alice","x":"{}"}}"#, "x".repeat(2 << 20)))),
+        (
+            "larger than is read",
+            body(format!(r#"{{"owner":"alice","x":"{}"}}"#, "x".repeat(2 << 20))),
+        ),
     ]
 }
 
@@ -80,8 +83,7 @@ fn a_look_up_that_tells_nothing_allows_nothing() {
 fn a_look_up_that_recovers_is_believed_again() {
     for (what, answer) in failures() {
         let mut gateway = gateway(&inline()).clusters(|_| CalloutAnswer::ByHand).build().unwrap();
-        for (answer, status) in
-            [(answer, 503), (CalloutAnswer::Response(record_of("alice")), 200)]
+        for (answer, status) in [(answer, 503), (CalloutAnswer::Response(record_of("alice")), 200)]
         {
             let mut flight = gateway.open(ask("/l/1"));
             // What the host does not even send ends at once.

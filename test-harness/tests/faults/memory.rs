@@ -8,10 +8,8 @@ const PAGE: usize = 65_536;
 /// With as many pages as it takes to start and to serve, and so many more.
 fn scarce(more: usize) -> Gateway {
     for pages in 16..512 {
-        let built = gateway(&inline())
-            .memory_limit((pages + more) * PAGE)
-            .buffer_limit(usize::MAX)
-            .build();
+        let built =
+            gateway(&inline()).memory_limit((pages + more) * PAGE).buffer_limit(usize::MAX).build();
         let Ok(mut gateway) = built else { continue };
         if gateway.send(ask("/l/1")).status() == 200 && gateway.send(ask("/h/1")).status() == 200 {
             return gateway;

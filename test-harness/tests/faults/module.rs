@@ -50,11 +50,8 @@ fn a_module_that_traps_at_any_moment_closes_and_a_new_one_serves() {
 
 #[test]
 fn a_worker_that_fell_takes_no_other_with_it() {
-    let mut gateway = gateway(&inline())
-        .workers(2)
-        .fault("proxy_set_effective_context", 0, 2)
-        .build()
-        .unwrap();
+    let mut gateway =
+        gateway(&inline()).workers(2).fault("proxy_set_effective_context", 0, 2).build().unwrap();
     assert!(gateway.send_to(0, ask("/l/1")).trapped);
     assert_eq!(gateway.send_to(0, ask("/p/1")).status(), 503);
     assert_eq!(gateway.send_to(1, ask("/p/1")).status(), 200);
@@ -72,7 +69,15 @@ fn random_headers_and_bodies_neither_trap_nor_pass() {
         dice
     };
     let names = [
-        ":path", ":method", ":authority", "authorization", "ambit", "content-type", "x", "te", "dpop",
+        ":path",
+        ":method",
+        ":authority",
+        "authorization",
+        "ambit",
+        "content-type",
+        "x",
+        "te",
+        "dpop",
     ];
     for round in 0..4000 {
         let mut request = Request::new("GET", "/p/1");

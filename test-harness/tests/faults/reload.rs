@@ -1,11 +1,15 @@
 //! Policies that come while requests are under way, and policies that are none.
 
-use super::world::{GOOD, ask, assert_never_open, assert_works, gateway, inline, reason, record_of};
+use super::world::{
+    GOOD, ask, assert_never_open, assert_works, gateway, inline, reason, record_of,
+};
 use ambit_test_harness::proxy_host::{CalloutAnswer, Request};
 
 /// The same, but nothing is allowed.
 fn stricter() -> String {
-    inline().replace("\"by_scope\":[\"read\"]", "\"by_scope\":[\"delete\"]").replace("owners", "none")
+    inline()
+        .replace("\"by_scope\":[\"read\"]", "\"by_scope\":[\"delete\"]")
+        .replace("owners", "none")
         .replace("\"effect\":\"allow\"", "\"effect\":\"deny\"")
 }
 

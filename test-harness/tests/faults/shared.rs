@@ -1,12 +1,11 @@
 //! What the workers of a process share, and others who share it with them.
 
-use super::world::{assert_never_open, assert_works, gateway, inline, policy, keys};
+use super::world::{assert_never_open, assert_works, gateway, inline, keys, policy};
 use ambit_test_harness::proxy_host::{CalloutAnswer, CasDialect, Gateway, Response};
 
 /// With keys to be fetched, so that whatever is shared about them is.
 fn gateway_that_fetches() -> Gateway {
-    let remote =
-        "{ remote: { cluster: idp, url: \"https://idp.example.com/k\", refresh: 60s, keep_stale: 600s } }";
+    let remote = "{ remote: { cluster: idp, url: \"https://idp.example.com/k\", refresh: 60s, keep_stale: 600s } }";
     let mut gateway = gateway(&policy(remote))
         .workers(2)
         .clusters(|callout| {

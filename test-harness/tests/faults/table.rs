@@ -56,7 +56,6 @@ fn every_row_of_the_fault_table_names_its_tests_and_every_fault_test_is_in_a_row
         }
     }
     let table = "every_row_of_the_fault_table_names_its_tests_and_every_fault_test_is_in_a_row";
-    let missing: Vec<_> =
-        ours.difference(&named).filter(|name| name.as_str() != table).collect();
+    let missing: Vec<_> = ours.difference(&named).filter(|name| name.as_str() != table).collect();
     assert!(missing.is_empty(), "not in the table: {missing:#?}");
 }

@@ -219,12 +219,7 @@ impl Flight {
 
     /// A reply in the upstream's place. To a request it goes through the module's response callbacks;
     /// in place of a response whose headers are held it does not; later it can only cut.
-    pub(super) fn reply(
-        &mut self,
-        worker: &mut Worker,
-        around: &Around,
-        reply: Response,
-    ) -> Way {
+    pub(super) fn reply(&mut self, worker: &mut Worker, around: &Around, reply: Response) -> Way {
         match self.side {
             Side::Request => {
                 self.reached(worker);
