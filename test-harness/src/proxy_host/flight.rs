@@ -149,12 +149,13 @@ impl Flight {
             if self.over {
                 break;
             }
-            match self.step(worker, around) {
-                Way::GoesOn => {}
-                Way::Waits => {
-                    worker.answer_scripted(self.context);
-                }
-                Way::Over => self.end(worker),
+            let mut way = self.step(worker, around);
+            // What an answer lets go is gone when its callback has returned.
+            if way == Way::Waits && worker.answer_scripted(self.context) {
+                way = self.step(worker, around);
+            }
+            if way == Way::Over {
+                self.end(worker);
             }
         }
     }

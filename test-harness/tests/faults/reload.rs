@@ -1,16 +1,16 @@
 //! Policies that come while requests are under way, and policies that are none.
 
 use super::world::{
-    GOOD, ask, assert_never_open, assert_works, gateway, inline, reason, record_of,
+    GOOD, POLICY, ask, assert_never_open, assert_works, compiled, gateway, inline, keys, reason,
+    record_of,
 };
 use ambit_test_harness::proxy_host::{CalloutAnswer, Request};
 
 /// The same, but nothing is allowed.
 fn stricter() -> String {
-    inline()
-        .replace("\"by_scope\":[\"read\"]", "\"by_scope\":[\"delete\"]")
-        .replace("owners", "none")
-        .replace("\"effect\":\"allow\"", "\"effect\":\"deny\"")
+    let jwks = format!("{{ inline: {} }}", keys(7, "k1"));
+    let denies = POLICY.replace("by_scope: [read]", "by_scope: [delete]");
+    compiled(&denies.replace("effect: allow", "effect: deny").replace("JWKS", &jwks))
 }
 
 /// A request with everything that takes time: a look-up, a body in pieces, trailers, a held answer.
