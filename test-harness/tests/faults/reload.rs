@@ -33,7 +33,7 @@ fn a_request_under_way_ends_by_the_policy_it_began_with_at_whatever_moment_anoth
             // The module makes its filter before the first thing happens, so this one is of the old.
             assert_eq!((exchange.status(), exchange.upstream.is_some()), (200, true), "{what}");
             let next = gateway.send(ask(target));
-            assert_eq!((next.status(), next.upstream.is_some()), (403, target == "/h/1"), "{what}");
+            assert_eq!((next.status(), next.upstream.is_some()), (403, false), "{what}");
             moments += 1;
             assert!(moments < 50, "it never ends");
         }
