@@ -2,7 +2,7 @@
 
 use super::world::{
     GOOD, NOW, ask, ask_with, assert_never_open, assert_refused, assert_works, gateway, inline,
-    module, reason, token_by, told,
+    module, reason, record_of, token_by, told,
 };
 use ambit_test_harness::proxy_host::{CalloutAnswer, CasDialect, Request};
 use std::collections::BTreeSet;
