@@ -22,24 +22,9 @@ fn key(seed: u8) -> SigningKey {
 }
 
 fn engine() -> Rc<Engine> {
-    let policy = r#"
-apiVersion: ambit/v1
-name: enforced
-identity: { issuers: [{ issuer: https://idp.example.com, jwks: { inline: { keys: [JWK] } } }] }
-actors: { bot: { match: { client_id: bot }, scopes: ["*:*"] } }
-resources:
-  plain: { audience: "https://api.example.com", by_scope: [read], per_record: upstream, http: [{ path: "/p/{id}" }] }
-  looked:
-    audience: https://api.example.com
-    attributes: { owner: { type: string, from: { lookup: { cluster: index, path: "/m/{id}", pointer: /owner } } } }
-    http: [{ path: "/l/{id}" }]
-  held: { audience: "https://api.example.com", attributes: { owner: { type: string, from: { response: /owner } } }, http: [{ path: "/h/{id}" }] }
-  asked: { audience: "https://api.example.com", by_scope: [write], credentials: keep, http: [{ path: "/a/{id}" }] }
-rules:
-  - { id: owners, effect: allow, actions: [read], resources: [looked, held], when: resource.owner == subject.id }
-approvals: { signing_key: { env: KEY } }
-"#;
-    let policy = policy.replace("JWK", &key(7).jwk("k1").to_string());
+    let jwks = format!("{{ inline: {{ keys: [{}] }} }}", key(7).jwk("k1"));
+    let policy = include_str!("enforced.yaml").replace("JWKS", &jwks)
+        + "approvals: { signing_key: { env: KEY } }\n";
     let loaded = Policy::load_yaml("p", &policy).unwrap_or_else(|errors| panic!("{errors}"));
     let environment = |_: &str| Some(URL_SAFE_NO_PAD.encode(SEED));
     Rc::new(Engine::with(loaded, &environment).unwrap())

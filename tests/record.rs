@@ -73,11 +73,14 @@ impl Asked<'_> {
             step = enforcement.on_signature(now, *check, SignatureVerdict::Valid);
         }
         let outcome = match step {
-            Step::Forward(..) => Outcome { status: 200, response_bytes: 52, duration_ms: 3 },
+            Step::Forward(..) => {
+                Outcome { status: 200, response_bytes: 52, duration_ms: 3, ..Outcome::default() }
+            }
             Step::Reply(reply) => Outcome {
                 status: reply.status,
                 response_bytes: reply.body.len() as u64,
                 duration_ms: 1,
+                ..Outcome::default()
             },
             other => panic!("{other:?}"),
         };

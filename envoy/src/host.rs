@@ -3,6 +3,7 @@
 mod abi;
 mod callout;
 pub(crate) mod pairs;
+pub(crate) mod shared;
 
 pub(crate) use callout::{Answer, dispatch};
 
@@ -59,11 +60,6 @@ impl Half {
             Self::Request => StreamType::HttpRequest as u32,
             Self::Response => StreamType::HttpResponse as u32,
         }
-    }
-
-    /// Lets this half go on from wherever it is held.
-    pub(crate) fn resume(self) -> Result<(), HostError> {
-        abi::continue_stream(self.stream())
     }
 
     /// Its headers, as bytes for [`pairs::decode`].
@@ -131,6 +127,12 @@ pub(crate) fn remove_request_trailers(prefix: &[u8]) -> Result<(), HostError> {
         }
     }
     Ok(())
+}
+
+/// Lets the request go on from wherever it is held. There is no such call for a response: resuming
+/// one before it has come ends the whole of Envoy 1.40, and a callback's answer can do the same.
+pub(crate) fn resume_request() -> Result<(), HostError> {
+    abi::continue_stream(Half::Request.stream())
 }
 
 /// Answers in the upstream's place. Envoy sends it once this callback has returned.

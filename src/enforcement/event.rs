@@ -174,6 +174,8 @@ pub struct Outcome {
     pub response_bytes: u64,
     /// Milliseconds from the first byte in to the last byte out.
     pub duration_ms: u64,
+    /// Whether the request stayed at the host after all: what let it go could not be carried out.
+    pub held_back: bool,
 }
 
 /// Ids the host mints for what is written; never part of a decision.

@@ -75,6 +75,10 @@ impl Keys {
     pub(super) fn tick(&mut self, now: Timestamp) -> Vec<Callout> {
         let mut fetches = Vec::new();
         for (number, remote) in (0..).zip(&mut self.remotes) {
+            // A clock that was set back neither puts off a renewal nor keeps keys any longer.
+            let latest = now.plus(remote.refresh).plus(FETCH_TIMEOUT).plus(FETCH_TIMEOUT);
+            remote.next_fetch = remote.next_fetch.min(latest);
+            remote.last_good = remote.last_good.map(|at| at.min(now));
             if remote.last_good.is_some_and(|at| now.since(at) > remote.keep_stale)
                 && let Some(state) = self.states.get_mut(remote.issuer)
             {

@@ -159,7 +159,7 @@ impl Enforcement {
                 status: outcome.status,
                 bytes: outcome.response_bytes,
                 duration: outcome.duration_ms,
-                forwarded: self.passed,
+                forwarded: self.passed && !outcome.held_back,
             }
             .line()
         })

@@ -235,7 +235,17 @@ fn what_resumes_a_response_that_is_none_ends_where_envoy_would() {
         (drop (call $proxy_continue_stream (i32.const 1))) (i32.const 0))";
     let mut gateway = Gateway::builder(&module(resumes)).build().unwrap();
     assert!(gateway.send(Request::get("/")).trapped);
-    assert!(gateway.logs().iter().any(|(_, line)| line.contains("ends Envoy")));
+    assert!(gateway.death().is_some_and(|why| why.contains("ends Envoy")));
+    assert_eq!(gateway.death(), None, "it is told once");
+}
+
+#[test]
+#[should_panic(expected = "ends Envoy")]
+fn no_test_can_miss_that_the_gateway_died() {
+    let resumes = "(func (export \"proxy_on_request_headers\") (param i32 i32 i32) (result i32)
+        (drop (call $proxy_continue_stream (i32.const 1))) (i32.const 0))";
+    let mut gateway = Gateway::builder(&module(resumes)).build().unwrap();
+    gateway.send(Request::get("/"));
 }
 
 #[test]

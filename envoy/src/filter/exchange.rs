@@ -53,6 +53,8 @@ pub(super) struct Exchange {
     lost: Vec<u32>,
     trailers_came: bool,
     drop_trailers: bool,
+    /// Whether the request went on to the upstream.
+    let_go: bool,
     failed: bool,
     began: Option<Timestamp>,
     now: Timestamp,
@@ -71,6 +73,7 @@ impl Exchange {
             lost: Vec::new(),
             trailers_came: false,
             drop_trailers: false,
+            let_go: false,
             failed: false,
             began: None,
             now: Timestamp::default(),
@@ -155,12 +158,12 @@ impl Exchange {
         }
     }
 
+    /// Look-ups are asked for and answered before anything is let go, so an answer in any later
+    /// phase is nobody's.
     pub(super) fn on_callout(&mut self, token: u32, headers: usize, body_size: usize) {
-        let held = match self.phase {
-            Phase::Deciding => Half::Request,
-            Phase::Sent | Phase::Holding => Half::Response,
-            Phase::Passed | Phase::Answered | Phase::Replaced => return,
-        };
+        if self.phase != Phase::Deciding {
+            return;
+        }
         let Some(callout) = self.callouts.remove(&token) else {
             return;
         };
@@ -171,10 +174,10 @@ impl Exchange {
         });
         // This callback has no answer that could let go what an earlier one held.
         if action == FilterAction::Continue
-            && let Err(error) = held.resume()
+            && let Err(error) = host::resume_request()
         {
-            complain(error);
-            refuse();
+            self.held_back();
+            self.follow(Err(error));
         }
     }
 
@@ -186,6 +189,7 @@ impl Exchange {
             status: properties::status_sent(),
             response_bytes: self.response_bytes,
             duration_ms: u64::try_from(duration).unwrap_or(0),
+            held_back: !self.let_go,
         };
         let record = self.enforcement.record(outcome);
         let counters = &self.worker.counters;

@@ -51,6 +51,9 @@ imports! {
     fn proxy_get_property(
         path: *const u8, path_size: usize, value: *mut *mut u8, value_size: *mut usize,
     );
+    fn proxy_get_shared_data(
+        key: *const u8, key_size: usize, value: *mut *mut u8, value_size: *mut usize, cas: *mut u32,
+    );
     fn proxy_increment_metric(id: u32, by: i64);
     fn proxy_log(level: u32, message: *const u8, message_size: usize);
     fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize);
@@ -63,6 +66,9 @@ imports! {
     );
     fn proxy_set_property(
         path: *const u8, path_size: usize, value: *const u8, value_size: usize,
+    );
+    fn proxy_set_shared_data(
+        key: *const u8, key_size: usize, value: *const u8, value_size: usize, cas: u32,
     );
     fn proxy_set_tick_period_milliseconds(period: u32);
 }
@@ -165,6 +171,23 @@ pub(super) fn property(path: &[u8]) -> Result<Vec<u8>, HostError> {
     ok("proxy_get_property", status).map(|()| value.take())
 }
 
+/// A shared value and its version.
+pub(super) fn shared_data(key: &str) -> Result<(Vec<u8>, u32), HostError> {
+    let mut value = Given::nothing();
+    let mut cas = 0;
+    // SAFETY: pointer and size describe a live string; the others are places for the answer.
+    let status = unsafe {
+        proxy_get_shared_data(
+            key.as_ptr(),
+            key.len(),
+            &raw mut value.bytes,
+            &raw mut value.size,
+            &raw mut cas,
+        )
+    };
+    ok("proxy_get_shared_data", status).map(|()| (value.take(), cas))
+}
+
 pub(super) fn increment_metric(id: u32, by: i64) -> Result<(), HostError> {
     // SAFETY: no pointers.
     ok("proxy_increment_metric", unsafe { proxy_increment_metric(id, by) })
@@ -222,6 +245,13 @@ pub(super) fn set_property(path: &[u8], value: &[u8]) -> Result<(), HostError> {
     let status =
         unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) };
     ok("proxy_set_property", status)
+}
+
+pub(super) fn set_shared_data(key: &str, value: &[u8], cas: u32) -> Result<(), HostError> {
+    // SAFETY: pointers and sizes describe live slices.
+    let status =
+        unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) };
+    ok("proxy_set_shared_data", status)
 }
 
 pub(super) fn set_tick_period(milliseconds: u32) -> Result<(), HostError> {

@@ -357,7 +357,7 @@ impl Ask<'_> {
             };
         }
         let status = seen.reply.as_ref().map_or(200, |reply| reply.status);
-        let line = enforcement.record(Outcome { status, response_bytes: 0, duration_ms: 1 });
+        let line = enforcement.record(Outcome { status, duration_ms: 1, ..Outcome::default() });
         seen.record = serde_json::from_str(&line).unwrap();
         seen.recall = enforcement.recall();
         assert!(seen.reply.is_some() || seen.upstream.is_some(), "neither answered nor forwarded");

@@ -1,7 +1,7 @@
 //! How a gateway is set up.
 
 use super::callout::{Callout, CalloutAnswer};
-use super::gateway::{Gateway, Upstream};
+use super::gateway::{Around, Gateway, Start, Upstream};
 use super::message::{Response, Seen};
 use super::shared::{CasDialect, SharedData};
 use super::state::{Clusters, Fault, HostState};
@@ -46,6 +46,7 @@ struct Settings {
     clusters: Clusters,
     environment: Vec<(String, String)>,
     faults: Vec<Fault>,
+    hidden: Vec<String>,
     fuel: u64,
     memory: usize,
     now: u64,
@@ -58,6 +59,7 @@ impl Settings {
         let mut state = HostState::new(number, shared.clone(), Arc::clone(&self.clusters));
         state.environment.clone_from(&self.environment);
         state.faults.clone_from(&self.faults);
+        state.hidden.clone_from(&self.hidden);
         state.limit_memory(self.memory);
         state.now = self.now;
         state.verify_signature = self.verify_signature;
@@ -81,6 +83,7 @@ impl Builder {
                 clusters: Arc::new(|_| CalloutAnswer::UnknownCluster),
                 environment: Vec::new(),
                 faults: Vec::new(),
+                hidden: Vec::new(),
                 fuel: FUEL,
                 memory: MEMORY_LIMIT,
                 now: 0,
@@ -154,6 +157,13 @@ impl Builder {
         self.faults(import, nth, nth, status)
     }
 
+    /// A callback that the host never makes, as where its capability list leaves it out.
+    #[must_use]
+    pub fn without_callback(mut self, name: &str) -> Self {
+        self.settings.hidden.push(name.to_owned());
+        self
+    }
+
     fn faults(mut self, import: &str, first: u32, last: u32, status: i32) -> Self {
         self.settings.faults.push(Fault { import: import.to_owned(), first, last, status });
         self
@@ -216,9 +226,12 @@ impl Builder {
     pub fn build(self) -> Result<Gateway, HostError> {
         let shared = SharedData::new(self.dialect);
         let mut workers = Vec::with_capacity(self.workers);
+        let (module, settings, data) = (self.module, self.settings, shared.clone());
+        let start: Start = Arc::new(move |number| {
+            Worker::new(&module, settings.state(number, &data), settings.fuel)
+        });
         for number in 0..self.workers {
-            let state = self.settings.state(number, &shared);
-            let mut worker = Worker::new(&self.module, state, self.settings.fuel)?;
+            let mut worker = start(number)?;
             if !worker.configure(&self.configuration) {
                 let lines: Vec<String> =
                     worker.state().logs.iter().map(|(_, line)| line.clone()).collect();
@@ -227,6 +240,7 @@ impl Builder {
             workers.push(worker);
         }
         let (limit, holds, framing) = (self.buffer_limit, self.holds_headers, self.framing);
-        Ok(Gateway::new(workers, shared, self.upstream, limit, holds, framing))
+        let around = Around { upstream: self.upstream, limit, holds, framing };
+        Ok(Gateway::new(workers, start, shared, around))
     }
 }

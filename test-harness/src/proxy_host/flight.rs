@@ -47,6 +47,8 @@ pub struct Flight {
     callouts_first: bool,
     /// A HEAD's response has no body, whatever is said of one.
     head: bool,
+    /// Whether the upstream goes away before the end of its answer.
+    breaks_off: bool,
     /// The details of a local reply on its way to the client.
     details: String,
     over: bool,
@@ -65,6 +67,7 @@ impl Flight {
             left: VecDeque::new(),
             callouts_first: false,
             head: false,
+            breaks_off: false,
             details: String::new(),
             over: true,
             exchange,
@@ -131,6 +134,36 @@ impl Flight {
                 Way::Waits => return Way::Waits,
                 Way::Over => self.end(worker),
             }
+        }
+    }
+
+    /// Whether it has come to its end.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Goes on by this many things at most.
+    pub(super) fn go_on_for(&mut self, steps: usize, worker: &mut Worker, around: &Around) {
+        for _ in 0..steps {
+            if self.over {
+                break;
+            }
+            let mut way = self.step(worker, around);
+            // What an answer lets go is gone when its callback has returned.
+            if way == Way::Waits && worker.answer_scripted(self.context) {
+                way = self.step(worker, around);
+            }
+            if way == Way::Over {
+                self.end(worker);
+            }
+        }
+    }
+
+    /// The gateway answers by itself, as after a timeout.
+    pub(super) fn answered_by_host(&mut self, status: u16, worker: &mut Worker, around: &Around) {
+        if !self.over {
+            self.reply(worker, around, announced(Response::new(status).body("timeout")));
         }
     }
 

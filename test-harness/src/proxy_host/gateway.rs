@@ -6,15 +6,18 @@ use super::flight::{Flight, Way};
 use super::message::{Exchange, Request, Response, Seen};
 use super::shared::SharedData;
 use super::state::ROOT;
-use super::worker::{Module, Worker};
+use super::worker::{HostError, Module, Worker};
 use std::fmt;
 use std::sync::Arc;
 
 pub(super) type Upstream = Arc<dyn Fn(&Seen) -> Response + Send + Sync>;
+/// Starts the worker of a number, before it is configured.
+pub(super) type Start = Arc<dyn Fn(usize) -> Result<Worker, HostError> + Send + Sync>;
 
 /// A process of workers that share data, in front of an upstream.
 pub struct Gateway {
     workers: Vec<Worker>,
+    start: Start,
     shared: SharedData,
     around: Around,
     turn: usize,
@@ -42,16 +45,13 @@ impl Gateway {
         Builder::new(module)
     }
 
-    pub(super) fn new(
+    pub(super) const fn new(
         workers: Vec<Worker>,
+        start: Start,
         shared: SharedData,
-        upstream: Upstream,
-        limit: usize,
-        holds: bool,
-        framing: Framing,
+        around: Around,
     ) -> Self {
-        let around = Around { upstream, limit, holds, framing };
-        Self { workers, shared, around, turn: 0 }
+        Self { workers, start, shared, around, turn: 0 }
     }
 
     /// Sends one request to the next worker in turn, and sees it to its end.
@@ -140,6 +140,34 @@ impl Gateway {
         flight.into_exchange()
     }
 
+    /// Sends one request to the first worker, as far as it gets in this many things that happen to it.
+    pub fn open_for(&mut self, steps: usize, request: Request) -> Flight {
+        let Some(worker) = self.workers.first_mut() else { return Flight::refused(0) };
+        let mut flight = Flight::new(0, worker, &self.around, request);
+        flight.go_on_for(steps, worker, &self.around);
+        flight
+    }
+
+    /// Ends the oldest callout of a worker's root context. Whether there was one.
+    pub fn answer_root(&mut self, worker: usize, answer: CalloutAnswer) -> bool {
+        self.workers.get_mut(worker).is_some_and(|worker| worker.answer_as(ROOT, answer))
+    }
+
+    /// Tells the first worker the end of a callout that is over already, or never was.
+    pub fn answer_nobody(&mut self, token: u32, answer: CalloutAnswer) {
+        if let Some(worker) = self.workers.first_mut() {
+            worker.tell_stray(token, answer);
+        }
+    }
+
+    /// The gateway itself answers an open request, as after a timeout, and the rest takes its course.
+    pub fn answer_by_host(&mut self, mut flight: Flight, status: u16) -> Exchange {
+        if let Some(worker) = self.workers.get_mut(flight.worker()) {
+            flight.answered_by_host(status, worker, &self.around);
+        }
+        self.finish(flight)
+    }
+
     /// Ends the oldest callout of a request that is over. Whether there was one.
     pub fn answer_late(&mut self, answer: CalloutAnswer) -> bool {
         let late = |worker: &mut Worker| {
@@ -161,6 +189,51 @@ impl Gateway {
             }
             worker.tell_queues();
         }
+    }
+
+    /// Sets the clock of every worker, forward or back, and ticks as [`Gateway::advance`] does.
+    pub fn set_clock(&mut self, seconds: u64) {
+        for worker in &mut self.workers {
+            worker.state().now = seconds.saturating_mul(1_000_000_000);
+        }
+        self.advance(0);
+    }
+
+    /// The instructions one callback may take from now on.
+    pub fn set_fuel(&mut self, fuel: u64) {
+        self.workers.iter_mut().for_each(|worker| worker.fuel = fuel);
+    }
+
+    /// Starts a worker anew, with nothing of what it knew. Whether it took the configuration.
+    ///
+    /// # Errors
+    /// It does not start, or there is no such worker.
+    pub fn restart(
+        &mut self,
+        number: usize,
+        configuration: impl AsRef<[u8]>,
+    ) -> Result<bool, HostError> {
+        let Some(old) = self.workers.get_mut(number) else {
+            return Err(HostError(format!("there is no worker {number}")));
+        };
+        let mut worker = (self.start)(number)?;
+        worker.state().now = old.state().now;
+        let taken = worker.configure(configuration.as_ref());
+        *old = worker;
+        Ok(taken)
+    }
+
+    /// What the workers share, to be read and broken.
+    #[must_use]
+    pub const fn shared(&self) -> &SharedData {
+        &self.shared
+    }
+
+    /// Why the module ended the whole process, if it did. A gateway that died and was not asked panics
+    /// when it is dropped: no test may miss it.
+    #[must_use]
+    pub fn death(&self) -> Option<&'static str> {
+        self.shared.take_death()
     }
 
     /// Hands every worker a new configuration; whether all took it.
@@ -198,6 +271,17 @@ impl Gateway {
             }
         }
         made.into_iter().collect()
+    }
+}
+
+impl Drop for Gateway {
+    #[expect(clippy::panic, reason = "a test that ends the gateway's process has failed")]
+    fn drop(&mut self) {
+        if let Some(why) = self.death()
+            && !std::thread::panicking()
+        {
+            panic!("the module ended the gateway's process: {why}");
+        }
     }
 }
 

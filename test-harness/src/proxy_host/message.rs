@@ -95,6 +95,8 @@ pub struct Response {
     pub trailers: Headers,
     /// Response code details, where the module gave some.
     pub details: String,
+    /// Whether it breaks off after what is said here, before its end.
+    pub breaks_off: bool,
 }
 
 impl Response {
@@ -108,7 +110,15 @@ impl Response {
             pieces: Vec::new(),
             trailers: Vec::new(),
             details: String::new(),
+            breaks_off: false,
         }
+    }
+
+    /// Breaking off after what was said so far, before its end.
+    #[must_use]
+    pub const fn breaking_off(mut self) -> Self {
+        self.breaks_off = true;
+        self
     }
 
     /// With one more header.

@@ -29,6 +29,8 @@ struct Inner {
     next_cas: u32,
     metrics: Vec<metrics::Metric>,
     queues: Vec<queues::Queue>,
+    /// Why the process has died.
+    died: Option<&'static str>,
 }
 
 impl SharedData {
@@ -47,6 +49,31 @@ impl SharedData {
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<(Vec<u8>, u32)> {
         self.lock().data.get(key).cloned()
+    }
+
+    /// The process dies, with every worker.
+    pub(super) fn die(&self, why: &'static str) {
+        self.lock().died.get_or_insert(why);
+    }
+
+    /// Why the process has died, if it has; it is told once.
+    pub(super) fn take_death(&self) -> Option<&'static str> {
+        self.lock().died.take()
+    }
+
+    /// Replaces every value by what `change` makes of it, as another module that shares the data
+    /// could. How many there are.
+    pub fn change_all(&self, change: impl Fn(&[u8], &[u8]) -> Vec<u8>) -> usize {
+        let mut inner = self.lock();
+        let keys: Vec<Vec<u8>> = inner.data.keys().cloned().collect();
+        for key in &keys {
+            inner.next_cas = inner.next_cas.wrapping_add(1).max(1);
+            let version = inner.next_cas;
+            if let Some(entry) = inner.data.get_mut(key) {
+                *entry = (change(key, &entry.0), version);
+            }
+        }
+        keys.len()
     }
 
     /// Writes where the version allows it.

@@ -75,6 +75,8 @@ pub(super) struct HostState {
     pub(super) shared: SharedData,
     pub(super) clusters: Clusters,
     pub(super) faults: Vec<Fault>,
+    /// Callbacks that the host never makes.
+    pub(super) hidden: Vec<String>,
     pub(super) calls: BTreeMap<String, u32>,
     pub(super) logs: Vec<(u32, String)>,
     pub(super) verify_signature: bool,
@@ -101,6 +103,7 @@ impl HostState {
             shared,
             clusters,
             faults: Vec::new(),
+            hidden: Vec::new(),
             calls: BTreeMap::new(),
             logs: Vec::new(),
             verify_signature: true,

@@ -53,13 +53,26 @@ impl Module {
         let module = wasmtime::Module::new(&engine, bytes)?;
         Ok(Self { engine, module })
     }
+
+    /// The names of the functions that it imports, the ABI's and WASI's.
+    #[must_use]
+    pub fn imports(&self) -> Vec<String> {
+        self.module.imports().map(|import| import.name().to_owned()).collect()
+    }
+
+    /// The names of the callbacks that it exports.
+    #[must_use]
+    pub fn callbacks(&self) -> Vec<String> {
+        let names = self.module.exports().map(|export| export.name().to_owned());
+        names.filter(|name| name.starts_with("proxy_on_")).collect()
+    }
 }
 
 /// One instance.
 pub(super) struct Worker {
     store: Store<HostState>,
     instance: Instance,
-    fuel: u64,
+    pub(super) fuel: u64,
     /// The most that one callback took.
     pub(super) fuel_most: u64,
     /// A trapped instance is never called again: every later request is answered 503.
@@ -134,6 +147,9 @@ impl Worker {
         if self.dead {
             return Err(HostError("the worker is dead".to_owned()));
         }
+        if self.state().hidden.iter().any(|hidden| hidden == export) {
+            return Ok(None);
+        }
         let Some(function) = self.instance.get_func(&mut self.store, export) else {
             return Ok(None);
         };
@@ -189,6 +205,11 @@ impl Worker {
         let pending = self.state().callouts.remove(place);
         self.tell(Pending { answer, ..pending });
         true
+    }
+
+    /// Tells the end of a callout that nobody waits for.
+    pub(super) fn tell_stray(&mut self, token: u32, answer: CalloutAnswer) {
+        self.tell(Pending { token, asker: ROOT, answer });
     }
 
     /// An answer comes to the root context; the module finds out whose it is.

@@ -83,18 +83,20 @@ impl Exchange {
     }
 
     fn forward(&mut self, _: &Permit, edits: &Edits) -> Result<Taken, HostError> {
-        self.let_go(edits)?;
+        self.edit(edits)?;
         self.phase = Phase::Passed;
+        self.let_go = true;
         Ok(Taken::Done(FilterAction::Continue))
     }
 
     fn forward_held(&mut self, _: &HeldPermit, edits: &Edits) -> Result<Taken, HostError> {
-        self.let_go(edits)?;
+        self.edit(edits)?;
         self.phase = Phase::Sent;
+        self.let_go = true;
         Ok(Taken::Done(FilterAction::Continue))
     }
 
-    fn let_go(&mut self, edits: &Edits) -> Result<(), HostError> {
+    fn edit(&mut self, edits: &Edits) -> Result<(), HostError> {
         if self.phase != Phase::Deciding {
             return Err(HostError::OutOfStep("a request would be forwarded twice"));
         }
@@ -107,6 +109,12 @@ impl Exchange {
         }
         self.drop_trailers = edits.drop_ambit_trailers;
         self.edit_trailers()
+    }
+
+    /// The host could not let it go, so nothing was sent, and it can still be refused.
+    pub(super) const fn held_back(&mut self) {
+        self.phase = Phase::Deciding;
+        self.let_go = false;
     }
 
     pub(super) fn edit_trailers(&self) -> Result<(), HostError> {

@@ -42,6 +42,10 @@ impl Flight {
             self.arrived_meanwhile();
         }
         match self.left.front() {
+            None if self.breaks_off && self.side == Side::Response => {
+                self.exchange.cut = true;
+                Way::Over
+            }
             None if clear => self.half_is_over(worker, around),
             Some(Piece::Headers { .. }) => self.tell_next(worker, around),
             Some(_) if self.waits_first(worker, released) => Way::Waits,
@@ -192,6 +196,21 @@ impl Flight {
         let chunks = if self.head { Vec::new() } else { answer.chunks() };
         let trailers = (!self.head && !answer.trailers.is_empty()).then(|| answer.trailers.clone());
         self.left = pieces(chunks, trailers, around);
+        self.breaks_off = answer.breaks_off;
+        if self.breaks_off {
+            // Nothing says that it is the last.
+            self.left.retain_mut(|piece| match piece {
+                Piece::Headers { end } => {
+                    *end = false;
+                    true
+                }
+                Piece::Body { bytes, end } => {
+                    *end = false;
+                    !bytes.is_empty()
+                }
+                Piece::Trailers(_) => false,
+            });
+        }
         let half = self.half(worker);
         half.headers = with_status(&answer);
         half.came = true;
@@ -200,7 +219,7 @@ impl Flight {
 
     /// A reply in the upstream's place. To a request it goes through the module's response callbacks;
     /// in place of a response whose headers are held it does not; later it can only cut.
-    fn reply(&mut self, worker: &mut Worker, around: &Around, reply: Response) -> Way {
+    pub(super) fn reply(&mut self, worker: &mut Worker, around: &Around, reply: Response) -> Way {
         match self.side {
             Side::Request => {
                 self.reached(worker);

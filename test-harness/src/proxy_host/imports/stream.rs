@@ -22,15 +22,16 @@ pub(super) fn define(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
 
 fn continue_stream(mut caller: Host<'_>, half: i32) -> Told {
     answer(&mut caller, "proxy_continue_stream", |caller| {
-        let stream = caller.data_mut().stream();
+        let came = caller.data_mut().stream().response.came;
         match half {
-            REQUEST => stream.request.resume_request(),
+            REQUEST => caller.data_mut().stream().request.resume_request(),
             // Measured on Envoy 1.40: the whole process dies.
-            RESPONSE if !stream.response.came => {
+            RESPONSE if !came => {
                 let message = "a response is resumed before there is one, which ends Envoy";
+                caller.data().shared.die(message);
                 return Err(Fail::Trap(wasmtime::Error::msg(message)));
             }
-            RESPONSE => stream.response.resumed = true,
+            RESPONSE => caller.data_mut().stream().response.resumed = true,
             _ => return Err(status::BAD_ARGUMENT.into()),
         }
         Ok(())
