@@ -1,5 +1,7 @@
 //! Counters: how many requests were allowed and denied, by reason.
 
+pub(crate) mod keys;
+
 use crate::host::{self, HostError};
 use ambit::decision::{Decision, Effect, Reason, ReasonKind};
 

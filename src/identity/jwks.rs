@@ -68,8 +68,8 @@ impl KeySet {
 /// (encryption keys, other kinds, weak ones) are left out and counted.
 ///
 /// # Errors
-/// The document is not a key set in strict JSON, is larger than [`MAX_BYTES`] or [`MAX_KEYS`], or
-/// has two usable keys with one name. The last good set is then better than this one.
+/// The document is not a key set in strict JSON, is larger than [`MAX_BYTES`] or [`MAX_KEYS`], has
+/// two usable keys with one name, or none that is usable. The last good set is then better than this one.
 pub fn parse_remote(bytes: &[u8], issuer: &Issuer) -> Result<KeySet, String> {
     let document = parse(bytes, LIMITS).map_err(|error| error.what.into_owned())?;
     let mut set = KeySet::default();
@@ -79,7 +79,10 @@ pub fn parse_remote(bytes: &[u8], issuer: &Issuer) -> Result<KeySet, String> {
             _ => set.skipped += 1,
         }
     }
-    Ok(set)
+    match set.keys.is_empty() {
+        true => Err(format!("no usable key among {}", set.skipped)),
+        false => Ok(set),
+    }
 }
 
 /// Reads a key set written into a policy, at `pointer`. Each key that cannot be used is an error.
