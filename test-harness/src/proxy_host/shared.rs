@@ -49,6 +49,12 @@ impl SharedData {
         self.lock().data.get(key).cloned()
     }
 
+    /// Every key there is.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        self.lock().data.keys().cloned().collect()
+    }
+
     /// Writes where the version allows it.
     #[must_use]
     pub fn set(&self, key: &[u8], value: &[u8], cas: u32) -> bool {
