@@ -69,7 +69,7 @@ fn a_secret_that_an_issuer_serves_is_never_used() {
     issuer.algorithms = vec![Algorithm::Hs256];
     let secret = SigningKey::secret("HS256", &[9; 32]).unwrap();
     let set = parse_remote(json!({"keys": [secret.jwk("k")]}).to_string().as_bytes(), &issuer);
-    assert!(set.unwrap().keys.is_empty());
+    assert_eq!(set.unwrap_err(), "no usable key among 1");
 }
 
 #[test]
@@ -117,23 +117,30 @@ fn what_is_no_key_set_is_an_error() {
         "null",
         r#"{"keys":{}}"#,
         r#"{"keys":null}"#,
-        r#"{"keys":[],"keys":[]}"#,
-        r#"{"keys":[]}x"#,
-        "\u{feff}{\"keys\":[]}",
+        r#"{"keys":[]}"#,
+        r#"{"keys":[1,null,{}]}"#,
+        &format!(r#"{{"keys":[{key}],"keys":[{key}]}}"#),
+        &format!(r#"{{"keys":[{key}]}}x"#),
+        &format!("\u{feff}{{\"keys\":[{key}]}}"),
         "<html>",
         &format!(r#"{{"keys":[{key},{{"kty":"OKP","kty":"EC"}}]}}"#),
     ] {
         assert!(parse_remote(text.as_bytes(), &issuer).is_err(), "{text}");
     }
     assert!(parse_remote(b"{\"keys\":[\"\xff\"]}", &issuer).is_err());
-    assert_eq!(parse_remote(br#" {"keys":[]} "#, &issuer).unwrap().keys.len(), 0);
+    let spaced = format!(r#" {{"keys":[{key}]}} "#);
+    assert_eq!(parse_remote(spaced.as_bytes(), &issuer).unwrap().keys.len(), 1);
 }
 
 #[test]
 fn floods_are_bounded() {
     let issuer = issuer(&["EdDSA"]);
-    let set = |count: usize| json!({"keys": vec![json!({}); count]}).to_string();
-    assert_eq!(parse_remote(set(MAX_KEYS).as_bytes(), &issuer).unwrap().skipped, MAX_KEYS);
+    let set = |count: usize| {
+        let mut keys = vec![json!({}); count];
+        keys[0] = ed25519(1).jwk("k");
+        json!({ "keys": keys }).to_string()
+    };
+    assert_eq!(parse_remote(set(MAX_KEYS).as_bytes(), &issuer).unwrap().skipped, MAX_KEYS - 1);
     assert!(parse_remote(set(MAX_KEYS + 1).as_bytes(), &issuer).is_err());
     let long = format!(r#"{{"keys":[],"x":"{}"}}"#, "a".repeat(MAX_BYTES));
     assert!(parse_remote(long.as_bytes(), &issuer).is_err());
