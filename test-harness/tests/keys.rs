@@ -49,7 +49,7 @@ identity:
 actors:
   bot: {{ match: {{ client_id: bot }}, scopes: ["*:*"] }}
 resources:
-  page: {{ audience: "https://api.example.com", by_scope: [read], http: [{{ path: "/p/{{id}}" }}] }}
+  page: {{ audience: "https://api.example.com", by_scope: [read], per_record: upstream, http: [{{ path: "/p/{{id}}" }}] }}
 "#
     );
     read_yaml("policy.yaml", &text).unwrap().to_compiled_json()
