@@ -112,12 +112,12 @@ impl RootContext for Plugin {
         let Some(worker) = self.worker.clone() else {
             return;
         };
-        if let Some(every) = worker.engine.tick_every() {
-            tick_every(u32::try_from(every.millis()).unwrap_or(u32::MAX).max(FIRST_TICK));
-        }
         match host::now() {
             Ok(now) => self.fetches.tick(&worker.engine, now),
             Err(error) => host::log(LogLevel::Error, &format!("ambit: {error}")),
+        }
+        if let Some(every) = worker.engine.tick_every() {
+            tick_every(u32::try_from(every.millis()).unwrap_or(u32::MAX).max(FIRST_TICK));
         }
     }
 

@@ -18,7 +18,8 @@ use std::rc::Rc;
 
 /// How often the host should wake the keys up.
 const TICK: Span = Span::from_secs(1);
-/// How often while an issuer has no keys, so that what another worker fetches is taken up soon.
+/// How often while an issuer has no keys or some worker is fetching them, so that what another one
+/// fetches is taken up soon.
 const HURRIED_TICK: Span = Span::from_millis(100);
 
 /// What to do about the keys of one source.
@@ -97,8 +98,8 @@ impl Keys {
 
     /// How often to tick; `None` where nothing has to be fetched, ever.
     pub(super) fn tick_every(&self) -> Option<Span> {
-        let lacks = |source: &Source| source.good_at.is_none();
-        match (self.sources.is_empty(), self.sources.iter().any(lacks)) {
+        let awaits = |source: &Source| source.good_at.is_none() || source.is_claimed(self.now);
+        match (self.sources.is_empty(), self.sources.iter().any(awaits)) {
             (true, _) => None,
             (false, true) => Some(HURRIED_TICK),
             (false, false) => Some(TICK),
