@@ -64,15 +64,15 @@ impl Fetches {
     pub(crate) fn tick(&mut self, engine: &Engine, now: Timestamp) {
         for (number, source) in (0..).zip(&self.sources) {
             let plan = self.sharing.read(&source.plan);
-            match engine.on_tick(now, number, value(&plan)) {
+            match engine.on_tick(now, number, value(plan.as_ref())) {
                 KeyStep::Rest => {}
                 KeyStep::TakeUp => {
                     let set = self.sharing.read(&source.set);
-                    let news = engine.on_shared_keys(now, number, value(&set));
+                    let news = engine.on_shared_keys(now, number, value(set.as_ref()));
                     tell(&news, source.counters.shared(&news));
                 }
                 KeyStep::Fetch { callout, claim, refetch } => {
-                    if !self.sharing.claim(&source.plan, &claim, &plan) {
+                    if !self.sharing.claim(&source.plan, &claim, plan.as_ref()) {
                         continue;
                     }
                     engine.on_keys_claimed(now, number);
@@ -129,10 +129,10 @@ impl Fetches {
 }
 
 impl Sharing {
-    /// What is shared; nothing where the host does not say.
-    fn read(&self, key: &str) -> Option<Shared> {
+    /// What is shared, if anything is; `None` where the host does not say.
+    fn read(&self, key: &str) -> Option<Option<Shared>> {
         match self.on.then(|| shared::get(key))? {
-            Ok(found) => found,
+            Ok(found) => Some(found),
             Err(error) => {
                 self.complain(error);
                 None
@@ -141,10 +141,9 @@ impl Sharing {
     }
 
     /// Whether this worker is to fetch: nobody was faster, or nothing can be shared.
-    fn claim(&self, key: &str, claim: &[u8], seen: &Option<Shared>) -> bool {
-        if !self.on {
-            return true;
-        }
+    fn claim(&self, key: &str, claim: &[u8], seen: Option<&Option<Shared>>) -> bool {
+        // Where nothing can be read, nobody's claim can be waited for.
+        let Some(seen) = seen else { return true };
         let version = seen.as_ref().map(|seen| seen.version);
         shared::put(key, claim, version).unwrap_or_else(|error| {
             self.complain(error);
@@ -188,8 +187,8 @@ fn is_alone() -> bool {
     matches!(host::property(&["plugin_vm_id"]), Ok(Some(id)) if !id.is_empty())
 }
 
-fn value(shared: &Option<Shared>) -> Option<&[u8]> {
-    shared.as_ref().map(|shared| shared.value.as_slice())
+fn value(shared: Option<&Option<Shared>>) -> Option<&[u8]> {
+    shared?.as_ref().map(|shared| shared.value.as_slice())
 }
 
 fn send(callout: &Callout) -> Option<u32> {

@@ -68,7 +68,7 @@ fn token(seed: u8, kid: &str, now: u64) -> String {
     let header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid });
     let claims = json!({
         "iss": ISSUER, "sub": "alice", "client_id": "bot", "jti": "t", "scope": "*:*",
-        "aud": "https://api.example.com", "iat": now, "exp": now + 300,
+        "aud": "https://api.example.com", "iat": now, "exp": now + 3000,
     });
     key(seed).sign(&header, &claims)
 }
