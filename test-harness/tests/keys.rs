@@ -45,6 +45,7 @@ name: {name}
 identity:
   issuers:
     - issuer: {ISSUER}
+      max_lifetime: 1h
       jwks: {{ remote: {{ cluster: idp, url: "{ISSUER}/{name}", refresh: {refresh}, keep_stale: 10m }} }}
 actors:
   bot: {{ match: {{ client_id: bot }}, scopes: ["*:*"] }}
