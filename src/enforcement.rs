@@ -13,6 +13,7 @@ mod forward;
 mod keys;
 mod looking;
 mod lookup;
+mod metadata;
 mod open;
 mod reply;
 mod response;
@@ -24,6 +25,7 @@ pub use event::{
     Callout, CalloutReply, Edits, Event, Header, HeldPermit, Ids, Outcome, Permit, Reply,
     SignatureVerdict, Step,
 };
+pub use keys::{KeyNews, KeyStep};
 
 use crate::decide::{Who, decide};
 use crate::decision::{Decision, Effect, Reason};

@@ -130,4 +130,5 @@ pub use key::Key;
 pub(crate) use rfc3339::parse as parse_timestamp;
 pub use scopes::Resolve;
 pub use signing::{SigningKey, SigningKeyError};
+pub(crate) use verify::claimed_issuer;
 pub use verify::{HostSignature, SignatureCheck, begin};

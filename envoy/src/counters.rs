@@ -1,5 +1,7 @@
 //! Counters on Envoy's stats page; `docs/counters.md` says what each means.
 
+pub(crate) mod keys;
+
 use crate::host::{self, HostError};
 use ambit::decision::{Decision, Effect, Reason, ReasonKind};
 use ambit::enforcement::Recall;

@@ -6,7 +6,7 @@ mod last_resort;
 mod properties;
 
 use crate::host::{self, Half};
-use crate::plugin::Worker;
+use crate::plugin::{FIRST_TICK, Worker, tick_every};
 use exchange::Exchange;
 use proxy_wasm::traits::{Context as HostContext, HttpContext};
 use proxy_wasm::types::{Action as FilterAction, LogLevel};
@@ -48,7 +48,12 @@ impl HttpContext for Filter {
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> FilterAction {
         match (&self.worker, &self.exchange) {
             (Some(worker), None) => {
-                self.exchange.insert(Exchange::new(Rc::clone(worker))).on_request_headers(end)
+                let exchange = self.exchange.insert(Exchange::new(Rc::clone(worker)));
+                let action = exchange.on_request_headers(end);
+                if worker.engine.take_hurry() {
+                    tick_every(FIRST_TICK);
+                }
+                action
             }
             _ => {
                 host::log(LogLevel::Error, "ambit: a request without a policy, or told twice");

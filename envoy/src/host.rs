@@ -176,6 +176,16 @@ pub(crate) fn define_counter(name: &str) -> Result<u32, HostError> {
     abi::define_metric(MetricType::Counter as u32, name)
 }
 
+/// A gauge; Envoy exports it as `wasmcustom.<name>`.
+pub(crate) fn define_gauge(name: &str) -> Result<u32, HostError> {
+    abi::define_metric(MetricType::Gauge as u32, name)
+}
+
+/// Sets a gauge.
+pub(crate) fn record(gauge: u32, value: u64) -> Result<(), HostError> {
+    abi::record_metric(gauge, value)
+}
+
 /// Adds one to a counter.
 pub(crate) fn count(counter: u32) -> Result<(), HostError> {
     abi::increment_metric(counter, 1)

@@ -4,6 +4,7 @@
 //! one request.
 
 mod counters;
+mod fetches;
 mod filter;
 mod host;
 mod ids;

@@ -1,21 +1,21 @@
 //! The plugin's root: loads the policy, fetches keys, starts a filter for each request.
 
 use crate::counters::{self, Counters};
+use crate::fetches::Fetches;
 use crate::filter::Filter;
-use crate::host::{self, Answer, HostError};
+use crate::host::{self, HostError};
 use crate::ids::Mint;
 use crate::signatures::Signatures;
-use ambit::enforcement::{CalloutReply, Engine};
+use ambit::enforcement::Engine;
 use ambit::policy::error::PolicyErrors;
 use ambit::time::Span;
 use proxy_wasm::traits::{Context as HostContext, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// Milliseconds from a new policy to the first tick, so that keys are there before they are
-/// needed.
-const FIRST_TICK: u32 = 1;
+/// Milliseconds to a tick that should come at once: the first one, so that keys are there before
+/// they are needed, and one that a token of an unknown key asks for.
+pub(crate) const FIRST_TICK: u32 = 1;
 
 /// What the filters of one worker share while one policy is in force.
 #[derive(Debug)]
@@ -30,26 +30,32 @@ pub(crate) struct Worker {
 #[derive(Debug, Default)]
 pub(crate) struct Plugin {
     worker: Option<Rc<Worker>>,
-    /// Key fetches under way: the host's token, the engine's number.
-    fetches: BTreeMap<u32, u32>,
+    fetches: Fetches,
 }
 
 impl Plugin {
     /// Puts a policy in force, or says everything that is wrong with it.
-    fn load(configuration: &[u8]) -> Result<Worker, Vec<String>> {
+    fn load(configuration: &[u8]) -> Result<(Worker, Fetches), Vec<String>> {
         let environment = |name: &str| std::env::var(name).ok();
         let engine = Engine::load(configuration, &environment).map_err(|errors| lines(&errors))?;
         let failed = |what: &str, error: &dyn std::fmt::Display| vec![format!("{what}: {error}")];
-        Ok(Worker {
+        let mut random = [0; 8];
+        getrandom::getrandom(&mut random)
+            .map_err(|error| failed("the host has no randomness", &error))?;
+        engine.spread_fetches(u64::from_be_bytes(random));
+        let fetches =
+            Fetches::of(&engine).map_err(|error| failed("the host's counters", &error))?;
+        let worker = Worker {
             engine: Rc::new(engine),
             mint: Mint::new().map_err(|error| failed("the host has no randomness", &error))?,
             signatures: Signatures::default(),
             counters: Counters::define().map_err(|error| failed("the host's counters", &error))?,
-        })
+        };
+        Ok((worker, fetches))
     }
 
     /// `took`: how long it was compiled, during which this worker did nothing else.
-    fn take(&mut self, worker: Worker, took: Span) {
+    fn take(&mut self, worker: Worker, fetches: Fetches, took: Span) {
         let policy = worker.engine.policy();
         let version = env!("CARGO_PKG_VERSION");
         let (name, hash) = (policy.name(), policy.hash());
@@ -66,7 +72,10 @@ impl Plugin {
         }
         counted(counters::count_loaded_policy());
         // Answers to the fetches of the policy before must not reach this one.
-        self.fetches.clear();
+        if let Some(before) = &self.worker {
+            self.fetches.give_up(&before.engine);
+        }
+        self.fetches = fetches;
         self.worker = Some(Rc::new(worker));
     }
 }
@@ -79,15 +88,9 @@ impl HostContext for Plugin {
         body_size: usize,
         _trailers: usize,
     ) {
-        let (Some(number), Some(worker)) = (self.fetches.remove(&token), &self.worker) else {
-            return;
-        };
-        let answer = Answer::read(headers, body_size);
-        let level = match answer.is_ok() {
-            true => LogLevel::Info,
-            false => LogLevel::Warn,
-        };
-        tell(worker, number, answer.told(), level);
+        if let Some(worker) = &self.worker {
+            self.fetches.answered(&worker.engine, token, headers, body_size);
+        }
     }
 }
 
@@ -98,10 +101,10 @@ impl RootContext for Plugin {
             .map_err(|error| vec![format!("reading the policy: {error}")])
             .and_then(|bytes| Self::load(&bytes));
         match loaded {
-            Ok(worker) => {
+            Ok((worker, fetches)) => {
                 // A host without a clock decides nothing later; that it has none is told then.
                 let took = host::now().and_then(|now| Ok(now.since(began?)));
-                self.take(worker, took.unwrap_or_default());
+                self.take(worker, fetches, took.unwrap_or_default());
             }
             Err(problems) => {
                 for problem in &problems {
@@ -119,25 +122,12 @@ impl RootContext for Plugin {
         let Some(worker) = self.worker.clone() else {
             return;
         };
+        match host::now() {
+            Ok(now) => self.fetches.tick(&worker.engine, now),
+            Err(error) => host::log(LogLevel::Error, &format!("ambit: {error}")),
+        }
         if let Some(every) = worker.engine.tick_every() {
             tick_every(u32::try_from(every.millis()).unwrap_or(u32::MAX).max(FIRST_TICK));
-        }
-        let now = match host::now() {
-            Ok(now) => now,
-            Err(error) => return host::log(LogLevel::Error, &format!("ambit: {error}")),
-        };
-        for callout in worker.engine.on_tick(now) {
-            match host::dispatch(&callout) {
-                Ok(token) => {
-                    self.fetches.insert(token, callout.number);
-                }
-                Err(error) => {
-                    let cluster = &callout.cluster;
-                    host::log(LogLevel::Error, &format!("ambit: cluster `{cluster}`: {error}"));
-                    let lost = CalloutReply { status: None, body: &[] };
-                    tell(&worker, callout.number, lost, LogLevel::Warn);
-                }
-            }
         }
     }
 
@@ -151,18 +141,8 @@ impl RootContext for Plugin {
     }
 }
 
-/// Tells the engine how a fetch of keys ended.
-fn tell(worker: &Worker, number: u32, reply: CalloutReply<'_>, level: LogLevel) {
-    let line = match host::now() {
-        Ok(now) => worker.engine.on_keys_reply(now, number, reply),
-        Err(error) => error.to_string(),
-    };
-    if !line.is_empty() {
-        log_lines(level, &line);
-    }
-}
-
-fn tick_every(milliseconds: u32) {
+/// When the next tick comes, and how often from then on.
+pub(crate) fn tick_every(milliseconds: u32) {
     if let Err(error) = host::tick_every(milliseconds) {
         host::log(LogLevel::Error, &format!("ambit: no keys will be fetched: {error}"));
     }
@@ -178,7 +158,7 @@ fn lines(errors: &PolicyErrors) -> Vec<String> {
     errors.0.iter().map(ToString::to_string).collect()
 }
 
-fn log_lines(level: LogLevel, text: &str) {
+pub(crate) fn log_lines(level: LogLevel, text: &str) {
     for line in text.lines() {
         host::log(level, &format!("ambit: {line}"));
     }

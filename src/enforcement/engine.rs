@@ -1,8 +1,9 @@
 //! What one worker keeps between requests: the policy, the issuers' keys, verified tokens.
 
+use super::CalloutReply;
 use super::cache::TokenCache;
-use super::keys::{self, Keys};
-use super::{Callout, CalloutReply};
+use super::keys::{KeyNews, KeyStep, Keys};
+use super::metadata::Metadata;
 use crate::decision::Reason;
 use crate::identity::{self, Issuer, SignatureCheck, SigningKey, VerifiedToken};
 use crate::policy::compiled::ResourceEntry;
@@ -24,6 +25,7 @@ pub struct Engine {
     keys: RefCell<Keys>,
     cache: RefCell<TokenCache>,
     signing_key: Option<SigningKey>,
+    metadata: Metadata,
     warnings: Vec<Located>,
 }
 
@@ -66,7 +68,8 @@ impl Engine {
         };
         let keys = RefCell::new(Keys::new(&issuers, &jwks));
         let cache = RefCell::default();
-        Ok(Self { policy, issuers, keys, cache, signing_key, warnings })
+        let metadata = Metadata::of(&policy);
+        Ok(Self { policy, issuers, keys, cache, signing_key, metadata, warnings })
     }
 
     /// The policy in force.
@@ -90,23 +93,58 @@ impl Engine {
     /// How often the host should call [`Engine::on_tick`]; `None` when nothing has to be fetched.
     #[must_use]
     pub fn tick_every(&self) -> Option<Span> {
-        self.keys.borrow().needs_ticks().then_some(keys::TICK)
+        self.keys.borrow().tick_every()
     }
 
-    /// Time passed: which issuers' keys to fetch now.
-    pub fn on_tick(&self, now: Timestamp) -> Vec<Callout> {
-        self.keys.borrow_mut().tick(now)
+    /// Spreads fetches over time by a random number, so that gateways that started together do not
+    /// ask together for ever. Without it, or with 0, every fetch comes at its latest time.
+    pub fn spread_fetches(&self, random: u64) {
+        self.keys.borrow_mut().spread(random);
     }
 
-    /// A fetch of keys ended, however it ended. Returns a line for the host's log, empty where
-    /// nothing changed.
-    pub fn on_keys_reply(&self, now: Timestamp, callout: u32, reply: CalloutReply<'_>) -> String {
-        self.keys.borrow_mut().answered(now, callout, reply, &self.issuers)
+    /// The issuers whose keys are fetched, in order of their numbers: name, and the topic under which
+    /// workers share plan and set. It is the same for the same keys, in any policy.
+    #[must_use]
+    pub fn key_sources(&self) -> Vec<(String, String)> {
+        let name = |at: usize| self.issuers.get(at).map(|issuer| issuer.issuer.clone());
+        let keys = self.keys.borrow();
+        keys.sources().map(|(at, topic)| (name(at).unwrap_or_default(), topic.to_owned())).collect()
+    }
+
+    /// Time passed: what to do about the keys of source number `source`, where `posted` is the plan
+    /// that is posted under its topic, if one is and the host shares anything.
+    pub fn on_tick(&self, now: Timestamp, source: u32, posted: Option<&[u8]>) -> KeyStep {
+        self.keys.borrow_mut().tick(now, source, posted)
+    }
+
+    /// Nobody was faster: the fetch that [`KeyStep::Fetch`] asked for is sent.
+    pub fn on_keys_claimed(&self, now: Timestamp, source: u32) {
+        self.keys.borrow_mut().claimed(now, source);
+    }
+
+    /// A fetch of keys ended, however it ended.
+    pub fn on_keys_reply(&self, now: Timestamp, source: u32, reply: CalloutReply<'_>) -> KeyNews {
+        self.keys.borrow_mut().answered(now, source, reply, &self.issuers)
+    }
+
+    /// The set that is posted under the topic of a source, after [`KeyStep::TakeUp`].
+    pub fn on_shared_keys(&self, now: Timestamp, source: u32, posted: Option<&[u8]>) -> KeyNews {
+        self.keys.borrow_mut().shared(now, source, posted, &self.issuers)
+    }
+
+    /// Whether a request met a key that is not there and a fetch should start at once: the host
+    /// should tick now. Said once.
+    pub fn take_hurry(&self) -> bool {
+        self.keys.borrow_mut().take_hurry()
     }
 
     /// Whether approval requests and tags can be signed.
     pub(super) const fn can_sign(&self) -> bool {
         self.signing_key.is_some()
+    }
+
+    pub(super) const fn metadata(&self) -> &Metadata {
+        &self.metadata
     }
 
     pub(super) const fn signing_key(&self) -> Option<&SigningKey> {
@@ -144,9 +182,13 @@ impl Engine {
 
     /// Reads a token and chooses the key that must have signed it.
     pub(super) fn begin(&self, token: &str) -> Result<(SignatureCheck, u64), Reason> {
-        let keys = self.keys.borrow();
         let max = usize::try_from(self.policy.limits.token).unwrap_or(usize::MAX);
-        let check = identity::begin(token, max, &self.issuers, &keys.states)?;
+        let begun = identity::begin(token, max, &self.issuers, &self.keys.borrow().states);
+        let check = begun.map_err(|reason| match reason {
+            Reason::UnknownKey => identity::claimed_issuer(token, max, &self.issuers)
+                .map_or(reason, |issuer| self.keys.borrow_mut().unknown_key(issuer)),
+            reason => reason,
+        })?;
         let generation = check.generation();
         Ok((check, generation))
     }

@@ -1,6 +1,6 @@
 //! What the upstream gets: the bytes that were decided on, and nothing a client forged.
 
-use super::{Edits, Enforcement, Reply, open, reply, written};
+use super::{Edits, Enforcement, Reply, metadata, reply, written};
 use crate::audit::header;
 use crate::decision::{Decision, Obligation, Reason, ReasonKind};
 use crate::policy::document::Credentials;
@@ -94,7 +94,7 @@ impl Enforcement {
             self.mapped.as_ref().and_then(|mapped| policy.resources.get(mapped.resource as usize));
         let challenged = decision.reason.kind() == ReasonKind::Unauthenticated
             || decision.reason == Reason::InsufficientScope;
-        let metadata = resource.filter(|_| challenged).and_then(open::metadata_url);
+        let metadata = resource.filter(|_| challenged).and_then(metadata::url);
         let origin = self.asked.origin.as_deref().filter(|origin| {
             resource.is_some_and(|resource| resource.cors_origins.iter().any(|one| one == origin))
         });

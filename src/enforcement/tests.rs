@@ -13,4 +13,5 @@ mod phases;
 mod property;
 mod requests;
 mod shadow;
+mod shared_keys;
 mod tokens;

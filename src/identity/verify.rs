@@ -63,6 +63,13 @@ pub fn begin(
     })
 }
 
+/// Which of `issuers` a token names; nothing it says is believed.
+pub(crate) fn claimed_issuer(token: &str, max: usize, issuers: &[Issuer]) -> Option<usize> {
+    let Jws { payload, .. } = Jws::read(token, max).ok()?;
+    let name = token::name(&payload, "iss").ok()??;
+    issuers.iter().position(|issuer| issuer.issuer == name)
+}
+
 /// A token that is well formed and names a key of its issuer; whether the signature is that key's
 /// is left to whoever can say it fastest.
 pub struct SignatureCheck {

@@ -56,6 +56,7 @@ imports! {
     );
     fn proxy_increment_metric(id: u32, by: i64);
     fn proxy_log(level: u32, message: *const u8, message_size: usize);
+    fn proxy_record_metric(id: u32, value: u64);
     fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize);
     fn proxy_replace_header_map_value(
         map: u32, name: *const u8, name_size: usize, value: *const u8, value_size: usize,
@@ -191,6 +192,11 @@ pub(super) fn shared_data(key: &str) -> Result<(Vec<u8>, u32), HostError> {
 pub(super) fn increment_metric(id: u32, by: i64) -> Result<(), HostError> {
     // SAFETY: no pointers.
     ok("proxy_increment_metric", unsafe { proxy_increment_metric(id, by) })
+}
+
+pub(super) fn record_metric(id: u32, value: u64) -> Result<(), HostError> {
+    // SAFETY: no pointers.
+    ok("proxy_record_metric", unsafe { proxy_record_metric(id, value) })
 }
 
 pub(super) fn log(level: u32, message: &str) -> Result<(), HostError> {

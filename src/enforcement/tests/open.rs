@@ -146,7 +146,8 @@ fn nothing_else_is_answered_without_a_token() {
         ("GET", "/.well-known/ambit"),
         ("GET", "/.well-known/ambit/jwks/"),
         ("GET", "/.well-known/ambit/jwks?a"),
-        ("HEAD", "/.well-known/ambit/jwks"),
+        ("HEAD", "/.well-known/ambit/jwks?a"),
+        ("HEAD", "/.well-known/oauth-protected-resource/v1"),
         ("POST", "/.well-known/ambit/jwks"),
         ("OPTIONS", "/.well-known/ambit/jwks"),
         ("GET", "/.well-known/oauth-protected-resource/"),
@@ -166,4 +167,56 @@ fn nothing_else_is_answered_without_a_token() {
     }
     let elsewhere = world.bare("GET", "/.well-known/oauth-protected-resource");
     elsewhere.instead(":authority", "other.example.com").send().refused(401, "no-token");
+}
+
+#[test]
+fn each_host_and_port_and_path_has_its_own_metadata_and_tells_of_no_other() {
+    let text = policy("")
+        .replacen(
+            "audience: https://api.example.com\n",
+            "audience: https://api.example.com:8443/a/\n",
+            1,
+        )
+        .replacen(
+            "audience: https://api.example.com\n",
+            "audience: https://other.example.com/\n",
+            1,
+        );
+    let world = World::of(&text);
+    let ask = |method: &str, host: &str, path: &str| {
+        world.bare(method, path).instead(":authority", host).send()
+    };
+    let base = "/.well-known/oauth-protected-resource";
+    let mut all = Vec::new();
+    for (host, path, audience) in [
+        ("api.example.com:8443", "/a/", "https://api.example.com:8443/a/"),
+        ("API.example.com:8443", "/a/", "https://api.example.com:8443/a/"),
+        ("other.example.com", "", "https://other.example.com/"),
+        ("other.example.com:443", "", "https://other.example.com/"),
+        ("api.example.com", "", "https://api.example.com"),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let seen = ask(method, host, &format!("{base}{path}"));
+            public(&seen, 200);
+            assert_eq!(seen.problem()["resource"], audience);
+            let scopes = seen.problem()["scopes_supported"].clone();
+            assert!(!scopes.as_array().unwrap().is_empty());
+            all.push((audience, scopes));
+        }
+    }
+    for (one, scopes) in &all {
+        for (other, others) in all.iter().filter(|(other, _)| other != one) {
+            let mut both = scopes.as_array().unwrap().iter();
+            assert!(both.all(|scope| !others.as_array().unwrap().contains(scope)), "{one} {other}");
+        }
+    }
+    for (host, path) in [
+        ("api.example.com:8443", "/a"),
+        ("api.example.com:8443", ""),
+        ("api.example.com", "/a/"),
+        ("other.example.com", "/"),
+        ("other.example.com:8443", ""),
+    ] {
+        ask("GET", host, &format!("{base}{path}")).refused(401, "no-token");
+    }
 }

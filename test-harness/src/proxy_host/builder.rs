@@ -34,6 +34,7 @@ pub struct Builder {
     settings: Settings,
     upstream: Upstream,
     dialect: CasDialect,
+    shared: Option<SharedData>,
     framing: Framing,
     buffer_limit: usize,
     holds_headers: bool,
@@ -92,6 +93,7 @@ impl Builder {
             },
             upstream: Arc::new(|_| Response::new(200)),
             dialect: CasDialect::default(),
+            shared: None,
             framing: Framing::default(),
             buffer_limit: BUFFER_LIMIT,
             holds_headers: true,
@@ -218,13 +220,28 @@ impl Builder {
         self
     }
 
+    /// Together with what other gateways of the same process share: another version of the module,
+    /// or the workers of before a reload.
+    #[must_use]
+    pub fn shared_with(mut self, other: &Gateway) -> Self {
+        self.shared = Some(other.shared().clone());
+        self
+    }
+
+    /// The name under which plugins of a process share.
+    #[must_use]
+    pub fn vm_id(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.settings.vm_id);
+        self
+    }
+
     /// Starts the workers and hands them the configuration.
     ///
     /// # Errors
     /// The module traps, imports what is unknown, is of another ABI, or refuses the configuration; the
     /// log is in the message.
     pub fn build(self) -> Result<Gateway, HostError> {
-        let shared = SharedData::new(self.dialect);
+        let shared = self.shared.unwrap_or_else(|| SharedData::new(self.dialect));
         let mut workers = Vec::with_capacity(self.workers);
         let (module, settings, data) = (self.module, self.settings, shared.clone());
         let start: Start = Arc::new(move |number| {

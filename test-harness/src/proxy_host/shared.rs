@@ -76,6 +76,12 @@ impl SharedData {
         keys.len()
     }
 
+    /// Every key there is.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        self.lock().data.keys().cloned().collect()
+    }
+
     /// Writes where the version allows it.
     #[must_use]
     pub fn set(&self, key: &[u8], value: &[u8], cas: u32) -> bool {
