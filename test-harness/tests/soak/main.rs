@@ -27,6 +27,7 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 }
 
 #[test]
+#[ignore = "not yet seen to pass: `make soak` runs it"]
 fn whatever_comes_the_module_neither_traps_nor_opens_nor_grows() {
     let all = number("SOAK_REQUESTS", 100_000);
     let seed = number("SOAK_SEED", 1);

@@ -13,7 +13,7 @@ apiVersion: ambit/v1
 name: soak
 identity:
   issuers:
-    - { issuer: https://idp.example.com, jwks: { inline: { keys: [JWK0, JWK1, JWK2] } } }
+    - { issuer: https://idp.example.com, algorithms: [ES256, EdDSA, ES384], jwks: { inline: { keys: [JWK0, JWK1, JWK2] } } }
 actors:
   bot: { match: { client_id: bot }, scopes: ["*:*"] }
 resources:
