@@ -13,7 +13,7 @@ export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help tools module envoy run demo bench test check mutants deny reference clean FORCE
+.PHONY: help tools module envoy run demo bench test check mutants fuzz soak deny reference clean FORCE
 
 help: ## list the targets
 	@bold=; plain=; if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then bold='\033[1m'; plain='\033[0m'; fi; \
@@ -81,6 +81,20 @@ deny: tools ## check advisories, licences, sources and bans of every dependency 
 	@cargo deny --version >/dev/null 2>&1 || { \
 	  echo "cargo-deny is needed, which takes minutes to build: cargo install cargo-deny --locked"; exit 1; }
 	cargo deny --workspace check
+
+# The workspace's own crates faster than for building, and where the toolchain can, counting what runs.
+FASTER := --config 'profile.dev.package.ambit.opt-level=1'
+
+fuzz: tools ## look for inputs that break a parser, FUZZ_SECONDS=30 each; FUZZ="json path" for some
+	@mkdir -p $(TARGET)/fuzz
+	@if echo 'fn main() {}' | rustc -C instrument-coverage -o $(TARGET)/fuzz/counts - 2>/dev/null; \
+	  then export RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/.ci/instrumented; fi; \
+	LLVM_PROFILE_FILE=/dev/null FUZZ_FOLDER=$(TARGET)/fuzz \
+	  cargo run --locked -p ambit-fuzz $(FASTER) --config 'profile.dev.package.ambit-fuzz.opt-level=1' -- $(FUZZ)
+
+soak: module ## SOAK_REQUESTS=10000000 random, mutated and grammar-made requests through the module
+	SOAK_REQUESTS=$(or $(SOAK_REQUESTS),10000000) cargo test --locked -p ambit-test-harness --test soak \
+	  $(FASTER) --config 'profile.dev.package.ambit-test-harness.opt-level=2' -- --include-ignored --nocapture
 
 reference: tools ## write docs/policy-reference.md and docs/policy-schema.json anew
 	AMBIT_UPDATE=1 cargo test --locked --test policy_reference

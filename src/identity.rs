@@ -108,6 +108,8 @@ pub enum Confirmation {
 mod algorithm;
 mod claim;
 mod der;
+#[cfg(feature = "fuzz")]
+pub mod inside;
 #[cfg(feature = "issue")]
 pub mod issue;
 mod issuer;

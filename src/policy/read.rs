@@ -33,7 +33,9 @@ pub struct Source {
 pub fn read(file: &str, bytes: &[u8]) -> Result<Source, PolicyErrors> {
     let first = bytes.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
     let root = match (bytes.first(), first) {
-        (Some(0x0a), Some(next)) if *next != b'{' => protobuf::read(bytes),
+        // A line break before JSON, or the first member of a `Struct` being 123 bytes long.
+        (Some(0x0a), Some(b'{')) => json::read(bytes).or_else(|e| protobuf::read(bytes).or(Err(e))),
+        (Some(0x0a), Some(_)) => protobuf::read(bytes),
         _ => json::read(bytes),
     };
     match root {
@@ -187,7 +189,7 @@ fn collect_spans(
 #[cfg(feature = "author")]
 #[must_use]
 pub fn to_json(node: &Node) -> serde_json::Value {
-    use serde_json::Value;
+    use serde_json::{Number, Value};
     match &node.kind {
         Kind::Bool(value) => Value::Bool(*value),
         Kind::List(elements) => elements.iter().map(to_json).collect(),
@@ -196,9 +198,11 @@ pub fn to_json(node: &Node) -> serde_json::Value {
             Value::Object(members.collect())
         }
         Kind::Null => Value::Null,
-        Kind::Number(text) => {
-            serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()))
-        }
+        // As it was written: `1e5` read by `serde_json` becomes `1e+5`, and another digest.
+        Kind::Number(text) => match serde_json::from_str::<Number>(text) {
+            Ok(_) => Value::Number(Number::from_string_unchecked(text.clone())),
+            Err(_) => Value::String(text.clone()),
+        },
         Kind::String(text) => Value::String(text.clone()),
     }
 }

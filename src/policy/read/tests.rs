@@ -413,3 +413,23 @@ proptest! {
         let _ = Policy::load_yaml("p", &cut);
     }
 }
+
+#[test]
+fn a_struct_whose_first_member_is_as_long_as_a_brace_is_read() {
+    // 123 is `{`: after the line break that is the tag, this could be taken for JSON.
+    let text = "p".repeat(113);
+    let entry = [b"\x0a\x04name\x12\x73\x1a\x71", text.as_bytes()].concat();
+    let bytes = [b"\x0a{", entry.as_slice()].concat();
+    let source = read("policy", &bytes).unwrap();
+    let json = read("policy", format!("\n{{\"name\":\"{text}\"}}").as_bytes()).unwrap();
+    assert_eq!(source.digest(), json.digest());
+}
+
+#[test]
+fn numbers_are_compiled_as_they_were_written() {
+    for text in ["1e5", "1E+5", "1.50", "-0", "1e400", "12345678901234567890"] {
+        let source = read("policy", format!("{{\"a\":{text}}}").as_bytes()).unwrap();
+        let compiled = read("policy", source.to_compiled_json().as_bytes()).unwrap();
+        assert_eq!(compiled.digest(), source.digest(), "{text}");
+    }
+}

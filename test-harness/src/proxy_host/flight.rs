@@ -89,7 +89,12 @@ impl Flight {
         let head = request.headers.iter().any(|(n, v)| n == ":method" && v == b"HEAD");
         let left = pieces(request.chunks, request.trailers, around);
         let half = Half { headers: request.headers, came: true, ..Half::default() };
-        let stream = Stream { request: half, properties: request.properties, ..Stream::default() };
+        let stream = Stream {
+            request: half,
+            properties: request.properties,
+            raw_map: request.raw_map,
+            ..Stream::default()
+        };
         worker.state().streams.insert(context, stream);
         let mut flight = Self {
             context,

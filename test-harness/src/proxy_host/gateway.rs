@@ -267,6 +267,17 @@ impl Gateway {
         self.workers.iter_mut().map(most).max().unwrap_or_default()
     }
 
+    /// What all workers hold now: bytes of their memories, streams, callouts that have not ended.
+    pub fn held(&mut self) -> (usize, usize, usize) {
+        let mut held = (0_usize, 0_usize, 0_usize);
+        for worker in &mut self.workers {
+            held.0 = held.0.saturating_add(worker.memory());
+            held.1 = held.1.saturating_add(worker.state().streams.len());
+            held.2 = held.2.saturating_add(worker.state().callouts.len());
+        }
+        held
+    }
+
     /// Every import that was called, and how often, by all workers.
     pub fn calls_made(&mut self) -> Vec<(String, u32)> {
         let mut made = std::collections::BTreeMap::<String, u32>::new();

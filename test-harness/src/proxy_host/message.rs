@@ -19,6 +19,9 @@ pub struct Request {
     pub properties: Vec<(String, Vec<u8>)>,
     /// Whether callouts are answered before the body has arrived (else after it).
     pub callouts_first: bool,
+    /// What the module is handed as the map of the headers, in place of their serialised form: for
+    /// a host that is broken.
+    pub raw_map: Option<Vec<u8>>,
 }
 
 impl Request {
@@ -37,6 +40,7 @@ impl Request {
             trailers: None,
             properties: Vec::new(),
             callouts_first: false,
+            raw_map: None,
         }
     }
 

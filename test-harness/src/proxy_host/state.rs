@@ -130,9 +130,16 @@ impl HostState {
 
     /// Counts a call; the status to answer with where the test has broken this import.
     pub(super) fn enter(&mut self, import: &str) -> Option<i32> {
-        let count = self.calls.entry(import.to_owned()).or_default();
-        let nth = *count;
-        *count = count.saturating_add(1);
+        let nth = match self.calls.get_mut(import) {
+            Some(count) => {
+                *count = count.saturating_add(1);
+                count.saturating_sub(1)
+            }
+            None => {
+                self.calls.insert(import.to_owned(), 1);
+                0
+            }
+        };
         let broken =
             |fault: &&Fault| fault.import == import && (fault.first..=fault.last).contains(&nth);
         self.faults.iter().find(broken).map(|fault| fault.status)

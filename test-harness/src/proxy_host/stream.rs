@@ -66,6 +66,8 @@ pub(super) struct Stream {
     pub(super) made: Vec<Callout>,
     pub(super) closed: bool,
     pub(super) reply: Option<Response>,
+    /// Handed over in place of the request's headers.
+    pub(super) raw_map: Option<Vec<u8>>,
     /// While the log callback runs, everything that came can be read again.
     pub(super) logging: bool,
 }

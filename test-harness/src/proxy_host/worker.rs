@@ -127,6 +127,12 @@ impl Worker {
         taken && !self.dead
     }
 
+    /// How large the instance's memory is, in bytes.
+    pub(super) fn memory(&mut self) -> usize {
+        let memory = self.instance.get_memory(&mut self.store, "memory");
+        memory.map_or(0, |memory| memory.data_size(&self.store))
+    }
+
     /// A new stream's context.
     pub(super) const fn next_context(&mut self) -> u32 {
         self.next_context = self.next_context.saturating_add(1);
