@@ -69,7 +69,7 @@ impl KeySet {
 ///
 /// # Errors
 /// The document is not a key set in strict JSON, is larger than [`MAX_BYTES`] or [`MAX_KEYS`], has
-/// two usable keys with one name, or none that is usable. The last good set is then better.
+/// two usable keys with one name, or none that is usable. The last good set is then better than this one.
 pub fn parse_remote(bytes: &[u8], issuer: &Issuer) -> Result<KeySet, String> {
     let document = parse(bytes, LIMITS).map_err(|error| error.what.into_owned())?;
     let mut set = KeySet::default();
@@ -85,10 +85,12 @@ pub fn parse_remote(bytes: &[u8], issuer: &Issuer) -> Result<KeySet, String> {
     }
 }
 
-/// Reads a key set written into a policy, at `pointer`. Each key that cannot be used is an error.
+/// Reads a key set written into a policy, at `pointer`. Each key that cannot be used is an error,
+/// and a shared secret too, but where the policy says that it is for `development`.
 pub(super) fn read_inline(
     document: &Json,
     algorithms: &[Algorithm],
+    development: bool,
     pointer: &str,
     problems: &mut Vec<Problem>,
 ) -> KeySet {
@@ -103,10 +105,16 @@ pub(super) fn read_inline(
     for (at, jwk) in jwks.iter().enumerate() {
         let added = read(jwk, algorithms).and_then(|key| {
             if key.kty() == "oct" {
-                problems.push(Problem::warning(
-                    format!("{pointer}/keys/{at}/k"),
-                    "a shared secret in a policy can be read by whoever can read the policy",
-                ));
+                let place = format!("{pointer}/keys/{at}/k");
+                let message =
+                    "a shared secret in a policy lets whoever can read the policy make tokens";
+                problems.push(match development {
+                    true => Problem::warning(place, message),
+                    false => {
+                        let expected = "public keys, or `development: true` on one machine";
+                        Problem::error(place, message, expected)
+                    }
+                });
             }
             set.add(key)
         });

@@ -66,7 +66,7 @@ pub(super) fn words(bytes: &[u8]) -> bool {
             assert_eq!(action.name(), line);
         }
         if let Ok(credentials::Presented::Bearer(token) | credentials::Presented::Dpop(token)) =
-            credentials::parse(line)
+            credentials::parse(line.as_bytes())
         {
             accepted = true;
             let scheme = line.strip_suffix(token).unwrap_or_default().to_ascii_lowercase();

@@ -249,12 +249,6 @@ impl Gateway {
         self.workers.iter_mut().flat_map(|worker| worker.state().logs.clone()).collect()
     }
 
-    /// What the workers share.
-    #[must_use]
-    pub const fn shared(&self) -> &SharedData {
-        &self.shared
-    }
-
     /// All metrics.
     #[must_use]
     pub fn metrics(&self) -> Vec<(String, i64)> {
