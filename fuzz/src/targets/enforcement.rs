@@ -269,8 +269,7 @@ impl Told {
         self.forwarded = true;
         self.passed = !held;
         let Some((subject, which)) = self.entitled() else {
-            assert!(false, "forwarded without a good token: {:?}", self.headers);
-            return;
+            panic!("forwarded without a good token: {:?}", self.headers);
         };
         assert!(self.valid || !self.asked, "forwarded with a signature nobody found valid");
         assert!(!self.late, "forwarded when the token had expired");

@@ -23,8 +23,7 @@ pub(super) fn jws(bytes: &[u8]) -> bool {
     assert!(token.len() <= MOST, "too long");
     let written: Vec<&str> = token.split('.').collect();
     let [header, payload, signature] = written.as_slice() else {
-        assert!(false, "accepted {} parts", written.len());
-        return false;
+        panic!("accepted {} parts", written.len());
     };
     assert!(!signature.is_empty(), "no signature");
     for part in [header, payload] {
@@ -35,8 +34,7 @@ pub(super) fn jws(bytes: &[u8]) -> bool {
     let (Some(header), Some(payload)) =
         (model::read(&decoded(header)), model::read(&decoded(payload)))
     else {
-        assert!(false, "a part that is no JSON");
-        return false;
+        panic!("a part that is no JSON");
     };
     if header.strange || payload.strange {
         return true;
@@ -84,8 +82,7 @@ pub(super) fn engine(policy: &str) -> Option<Rc<Engine>> {
     match loaded.and_then(|loaded| Engine::with(loaded, &seed).map_err(|e| e.to_string())) {
         Ok(engine) => Some(Rc::new(engine)),
         Err(error) => {
-            assert!(false, "the policy of a target does not load: {error}");
-            None
+            panic!("the policy of a target does not load: {error}");
         }
     }
 }
@@ -123,7 +120,7 @@ pub(super) fn claims(bytes: &[u8]) -> bool {
     if forwarded {
         let claims: Value = serde_json::from_slice(bytes).unwrap_or_default();
         if let Err(missing) = entitles(&claims) {
-            assert!(false, "let through without `{missing}`");
+            panic!("let through without `{missing}`");
         }
     }
     forwarded

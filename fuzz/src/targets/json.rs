@@ -22,7 +22,7 @@ pub(super) fn json(text: &[u8]) -> bool {
             );
             assert!(text.len() <= LIMITS.bytes, "too long");
         }
-        (Ok(value), None) => assert!(false, "accepted what is no JSON: {value:?}"),
+        (Ok(value), None) => panic!("accepted what is no JSON: {value:?}"),
         (Err(error), Some(model)) => assert!(
             model.twice
                 || model.depth > LIMITS.depth
@@ -42,8 +42,7 @@ pub(super) fn jcs(text: &[u8]) -> bool {
     let Ok(canonical) = value.to_jcs() else { return false };
     let again = parse(canonical.as_bytes(), JsonLimits { bytes: 1 << 20, ..LIMITS });
     let Ok(again) = again else {
-        assert!(false, "not JSON: {canonical}");
-        return false;
+        panic!("not JSON: {canonical}");
     };
     assert!(same(&value, &again), "another value: {canonical}");
     assert_eq!(again.to_jcs().ok().as_ref(), Some(&canonical), "not its own canonical form");

@@ -43,7 +43,7 @@ pub(super) fn yaml(bytes: &[u8]) -> bool {
                 assert_eq!(again.policy.hash(), source.digest(), "compiled, it is another policy");
                 assert_eq!(Some(again.policy.name()), name.as_deref().ok(), "another name");
             }
-            Err(errors) => assert!(false, "compiled, it does not load: {errors}"),
+            Err(errors) => panic!("compiled, it does not load: {errors}"),
         }
     }
     loaded.is_ok()
@@ -64,7 +64,7 @@ pub(super) fn structure(bytes: &[u8]) -> bool {
     }
     match read("policy", &wire) {
         Ok(by_wire) => assert_eq!(by_wire.digest(), by_json.digest(), "another policy"),
-        Err(errors) => assert!(false, "a `Struct` that is not read: {errors}"),
+        Err(errors) => panic!("a `Struct` that is not read: {errors}"),
     }
     Policy::load("policy", &wire).is_ok()
 }
