@@ -1,12 +1,13 @@
 //! Sans-IO enforcement: an event in, a step out. The caller owns all input and output.
 //!
 //! ```text
-//! RequestHeaders ─▶ token ─▶ [CheckSignature] ─▶ decide ─▶ [CallOut] ─▶ decide ─▶ [NeedBody] ─▶ Forward │ Reply
+//! RequestHeaders ─▶ token ─▶ [CheckSignature] ─▶ [proof] ─▶ decide ─▶ [CallOut] ─▶ decide ─▶ [NeedBody] ─▶ Forward │ Reply
 //!                                                                              └▶ ForwardHeld ─▶ HoldResponse ─▶ PassResponse │ Reply
 //! ```
 
 mod asked;
 mod cache;
+mod challenge;
 mod engine;
 mod event;
 mod forward;
@@ -14,14 +15,16 @@ mod keys;
 mod looking;
 mod lookup;
 mod open;
+mod proof;
 mod reply;
 mod response;
+mod secret;
 mod written;
 
 pub use engine::{Engine, Environment};
 pub use event::{
-    Callout, CalloutReply, Edits, Event, Header, HeldPermit, Ids, Outcome, Permit, Reply,
-    SignatureVerdict, Step,
+    Answer, Callout, CalloutReply, Edits, Event, Header, HeldPermit, Ids, Memory, Outcome, Permit,
+    ProofUse, Question, Reply, SignatureVerdict, Step,
 };
 
 use crate::decide::{Who, decide};
@@ -44,6 +47,7 @@ pub struct Enforcement {
     phase: Phase,
     asked: Asked,
     who: Presented,
+    proving: proof::Proving,
     mapped: Option<Route>,
     attributes: Vec<AttributeState>,
     lookups: Vec<PendingLookup>,
@@ -59,6 +63,10 @@ pub struct Enforcement {
 enum Phase {
     Begin,
     CheckingSignature,
+    AskingSecret,
+    AskingCertificate,
+    CheckingProof,
+    AskingFirstUse,
     LookingUp,
     AwaitingBody,
     /// Sent to the upstream for good.
@@ -115,6 +123,7 @@ impl Enforcement {
             phase: Phase::Begin,
             asked: Asked::default(),
             who: Presented::default(),
+            proving: proof::Proving::default(),
             mapped: None,
             attributes: Vec::new(),
             lookups: Vec::new(),
@@ -134,6 +143,7 @@ impl Enforcement {
                 self.began = now;
                 self.headers(now, headers, peer, end)
             }
+            (_, Event::Answered(answer)) => self.answered(now, answer),
             (Phase::LookingUp, Event::CalloutReply { callout, reply }) => {
                 self.looked_up(now, callout, reply)
             }
@@ -169,8 +179,10 @@ impl Enforcement {
         check: SignatureCheck,
         verdict: SignatureVerdict,
     ) -> Step {
-        if self.phase != Phase::CheckingSignature {
-            return self.out_of_step();
+        match self.phase {
+            Phase::CheckingSignature => {}
+            Phase::CheckingProof => return self.proof_checked(now, &check, verdict),
+            _ => return self.out_of_step(),
         }
         match verdict {
             SignatureVerdict::Valid => match self.engine.accept(check) {
@@ -186,7 +198,7 @@ impl Enforcement {
             SignatureVerdict::Invalid => self.who.refused = Some(Reason::BadSignature),
             SignatureVerdict::Unavailable => self.who.refused = Some(Reason::HostFailure),
         }
-        self.settle(now)
+        self.identified(now)
     }
 
     /// What does not fit the phase closes; where the request is over, it changes nothing.
@@ -196,6 +208,10 @@ impl Enforcement {
             Phase::Replied => Step::Wait,
             Phase::Begin
             | Phase::CheckingSignature
+            | Phase::AskingSecret
+            | Phase::AskingCertificate
+            | Phase::CheckingProof
+            | Phase::AskingFirstUse
             | Phase::LookingUp
             | Phase::AwaitingBody
             | Phase::Held
@@ -250,7 +266,7 @@ impl Enforcement {
                 self.phase = Phase::CheckingSignature;
                 Step::CheckSignature(Box::new(check))
             }
-            None => self.settle(now),
+            None => self.identified(now),
         }
     }
 
@@ -325,7 +341,7 @@ impl Enforcement {
         let request = AccessRequest {
             credential,
             peer: &self.asked.peer,
-            sender_proved: false,
+            sender_proved: self.proving.done,
             mapped: self.mapped.as_ref().map(|route| Mapped {
                 resource: route.resource,
                 route: route.route,

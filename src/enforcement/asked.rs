@@ -43,6 +43,9 @@ pub(super) struct Asked {
     pub(super) path_changed: bool,
     pub(super) peer: Vec<String>,
     pub(super) presented: Option<Result<String, Reason>>,
+    /// Where the token is presented with a proof of possession (RFC 9449 §7.1): the proof, if it
+    /// is there.
+    pub(super) proof: Option<Option<String>>,
     pub(super) origin: Option<String>,
     pub(super) requested_method: Option<String>,
     pub(super) content_type: Option<String>,
@@ -173,12 +176,15 @@ impl Asked {
         if presented.is_some_and(|value| value.contains(',')) {
             return Err(BAD);
         }
+        let proof = one.get("dpop")?;
         self.presented = presented.map(|value| match credentials::parse(value)? {
-            credentials::Presented::Bearer(token) | credentials::Presented::Dpop(token) => {
+            credentials::Presented::Bearer(token) => Ok(token.to_owned()),
+            credentials::Presented::Dpop(token) => {
+                self.proof = Some(proof.map(str::to_owned));
                 Ok(token.to_owned())
             }
         });
-        for consumed in ["dpop", "ambit-approval", "ambit-grant", "content-length"] {
+        for consumed in ["ambit-approval", "ambit-grant", "content-length"] {
             one.get(consumed)?;
         }
         let kept = |name: &str| one.get(name).map(|value| value.map(str::to_owned));

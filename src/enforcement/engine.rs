@@ -13,7 +13,7 @@ use crate::policy::{Loaded, Policy};
 use crate::time::{Span, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// A loaded policy with its state. One for each worker; nothing here is shared.
@@ -23,6 +23,8 @@ pub struct Engine {
     issuers: Vec<Issuer>,
     keys: RefCell<Keys>,
     cache: RefCell<TokenCache>,
+    /// What the workers of the process share, once it was asked for.
+    secret: Cell<Option<[u8; 32]>>,
     signing_key: Option<SigningKey>,
     warnings: Vec<Located>,
 }
@@ -65,8 +67,8 @@ impl Engine {
             }
         };
         let keys = RefCell::new(Keys::new(&issuers, &jwks));
-        let cache = RefCell::default();
-        Ok(Self { policy, issuers, keys, cache, signing_key, warnings })
+        let (cache, secret) = (RefCell::default(), Cell::default());
+        Ok(Self { policy, issuers, keys, cache, secret, signing_key, warnings })
     }
 
     /// The policy in force.
@@ -108,6 +110,15 @@ impl Engine {
     #[must_use]
     pub fn token_cache_counts(&self) -> (u64, u64) {
         self.cache.borrow().counts()
+    }
+
+    /// The secret of the process, if this worker was told it.
+    pub(super) const fn shared_secret(&self) -> Option<[u8; 32]> {
+        self.secret.get()
+    }
+
+    pub(super) fn share(&self, secret: [u8; 32]) {
+        self.secret.set(Some(secret));
     }
 
     /// Whether approval requests and tags can be signed.
@@ -160,7 +171,7 @@ impl Engine {
     /// What a token says, once its signature is known to be valid.
     pub(super) fn accept(&self, check: SignatureCheck) -> Result<VerifiedToken, Reason> {
         let depth = usize::try_from(self.policy.limits.actor_chain).unwrap_or(usize::MAX);
-        let markers = self.policy.markers(check.issuer());
+        let markers = check.issuer().map_or(&[][..], |issuer| self.policy.markers(issuer));
         check.accept(&self.issuers, depth, markers, &|name| self.policy.target(name))
     }
 }

@@ -4,6 +4,7 @@ use super::asked::Asked;
 use super::engine::Engine;
 use super::{Reply, reply};
 use crate::approval::request::KEY_ID;
+use crate::identity::dpop;
 use crate::policy::compiled::ResourceEntry;
 use crate::policy::document::Mode;
 use crate::request::{host, path};
@@ -67,6 +68,7 @@ fn metadata(engine: &Engine, resource: &ResourceEntry) -> serde_json::Value {
         "authorization_servers": issuers,
         "scopes_supported": scopes,
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(|algorithm| algorithm.name()),
     })
 }
 

@@ -107,7 +107,7 @@ impl<'a> Registered<'a> {
     }
 }
 
-fn text<'a>(object: &'a Json, claim: &str) -> Result<Option<&'a str>, Reason> {
+pub(super) fn text<'a>(object: &'a Json, claim: &str) -> Result<Option<&'a str>, Reason> {
     match object.member(claim) {
         None => Ok(None),
         Some(Json::String(text)) => Ok(Some(text)),
@@ -123,7 +123,7 @@ pub(super) fn name<'a>(object: &'a Json, claim: &str) -> Result<Option<&'a str>,
     }
 }
 
-fn date(payload: &Json, claim: &str) -> Result<Option<Timestamp>, Reason> {
+pub(super) fn date(payload: &Json, claim: &str) -> Result<Option<Timestamp>, Reason> {
     match payload.member(claim) {
         None => Ok(None),
         Some(Json::Number(text)) => numeric_date(text).map(Some).ok_or(Reason::MalformedToken),

@@ -97,6 +97,8 @@ pub struct Issuer {
     pub clock_skew: Option<Span>,
     /// Whether a token must be bound to its sender (`cnf`).
     pub sender_constraint: SenderConstraint,
+    /// Whether a proof of possession needs a nonce of the gateway (RFC 9449 §9).
+    pub dpop_nonce: bool,
 }
 
 /// A provider's habits.
