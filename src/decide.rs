@@ -88,7 +88,11 @@ fn identified<'a>(
 }
 
 /// Expiry, beginning and lifetime, the issuer's skew allowed for (RFC 7519 §4.1.4 to 4.1.6).
-pub(crate) fn check_times(token: &VerifiedToken, issuer: &IssuerTerms, now: Timestamp) -> Result<(), Reason> {
+pub(crate) fn check_times(
+    token: &VerifiedToken,
+    issuer: &IssuerTerms,
+    now: Timestamp,
+) -> Result<(), Reason> {
     let skew = issuer.clock_skew;
     if now >= token.expires_at.plus(skew) {
         return Err(Reason::Expired);

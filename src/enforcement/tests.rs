@@ -12,5 +12,6 @@ mod open;
 mod phases;
 mod property;
 mod requests;
+mod senders;
 mod shadow;
 mod tokens;

@@ -182,10 +182,8 @@ impl SignatureCheck {
         let Of::Token { issuer, payload, .. } = self.of else {
             return Err(Reason::WrongTokenType);
         };
-        let issuer = issuers
-            .iter()
-            .find(|known| known.index == issuer)
-            .ok_or(Reason::UnknownIssuer)?;
+        let issuer =
+            issuers.iter().find(|known| known.index == issuer).ok_or(Reason::UnknownIssuer)?;
         token::read(&payload, issuer, max_chain, markers, resolve)
     }
 }

@@ -10,6 +10,7 @@ mod envoy;
 mod format;
 mod native;
 mod observed;
+pub mod proof;
 pub mod raw;
 mod wasm;
 

@@ -265,7 +265,8 @@ fn a_weak_key_proves_nothing() {
     // A point of small order: anybody signs for it.
     let weak = json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url(&[0; 32]) });
     let small = json!({ "kty": "RSA", "e": "AQAB", "n": base64url(&[0xc7; 128]) });
-    let even = json!({ "kty": "EC", "crv": "P-256", "x": base64url(&[1; 32]), "y": base64url(&[1; 32]) });
+    let even =
+        json!({ "kty": "EC", "crv": "P-256", "x": base64url(&[1; 32]), "y": base64url(&[1; 32]) });
     for (alg, jwk) in [("EdDSA", weak), ("RS256", small), ("ES256", even)] {
         let limits = crate::request::json::JsonLimits { bytes: 8192, depth: 4, nodes: 64 };
         let text = jwk.to_string();

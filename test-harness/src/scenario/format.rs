@@ -1,5 +1,6 @@
 //! The file format.
 
+use super::proof::{self, About, Proof};
 use crate::suite::{Case, Cell, Target};
 use ambit::identity::issue::{SigningKey, SigningKeyError};
 use ambit::policy::node::{Kind, Node};
@@ -110,6 +111,9 @@ pub struct Ask {
     /// Members of the token's header over the good ones.
     #[serde(default)]
     pub token_header: Map<String, Value>,
+    /// A proof of possession that comes with the token; without one it is a bearer token.
+    #[serde(default)]
+    pub dpop: Option<Proof>,
     /// Method.
     #[serde(default = "get")]
     pub method: String,
@@ -288,6 +292,11 @@ fn es256(seed: [u8; 32]) -> SigningKey {
     usable(SigningKey::es256_from_seed(&seed))
 }
 
+/// The test sender's key, which bound tokens are bound to, or a thief's.
+fn sender(forged: bool) -> SigningKey {
+    es256([if forged { 6 } else { 5 }; 32])
+}
+
 /// The test issuer's key where a provider signs with RSA only, or a forger's.
 fn rsa_key(forged: bool) -> SigningKey {
     usable(SigningKey::rs256_from_der(match forged {
@@ -320,24 +329,10 @@ impl Ask {
             "iat": now, "exp": now.saturating_add(300), "jti": "t1",
         });
         let mut header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": "k1" });
-        if let Value::Object(members) = &mut payload {
-            for (name, value) in claims {
-                match value {
-                    Value::Null => {
-                        members.remove(name);
-                    }
-                    // `now-600` and `now+60` are times.
-                    Value::String(text) if text.starts_with("now") => {
-                        let offset: i64 =
-                            text.trim_start_matches("now").parse().unwrap_or_default();
-                        members.insert(name.clone(), json!(now.saturating_add_signed(offset)));
-                    }
-                    value => {
-                        members.insert(name.clone(), value.clone());
-                    }
-                }
-            }
+        if let (Value::Object(members), Some(_)) = (&mut payload, &self.dpop) {
+            members.insert("cnf".to_owned(), json!({ "jkt": proof::thumbprint(&sender(false)) }));
         }
+        proof::over(&mut payload, claims, now);
         if let Value::Object(members) = &mut header {
             members.extend(self.token_header.clone());
             members.retain(|_, value| !value.is_null());
@@ -362,8 +357,20 @@ impl Ask {
     #[must_use]
     pub fn header_bytes(&self, token: Option<&str>) -> Vec<(String, Vec<u8>)> {
         let mut headers = Vec::new();
+        let scheme = self.dpop.as_ref().map_or("Bearer", |proof| &proof.scheme);
         if let Some(token) = token {
-            headers.push(("authorization".to_owned(), format!("Bearer {token}").into_bytes()));
+            headers.push(("authorization".to_owned(), format!("{scheme} {token}").into_bytes()));
+        }
+        if let (Some(token), Some(proof)) = (token, self.dpop.as_ref().filter(|p| !p.missing)) {
+            let path = self.path.split('?').next().unwrap_or_default();
+            let uri = format!("http://{}{path}", self.host);
+            let about = About { token, method: &self.method, uri: &uri, id: &self.name };
+            let mut proof = proof.clone();
+            if proof.header.get("jwk").and_then(Value::as_str) == Some("SENDER") {
+                proof.header.insert("jwk".to_owned(), proof::public(&sender(false)));
+            }
+            let value = proof.sign(&sender(proof.forged), &about);
+            headers.push(("dpop".to_owned(), value.into_bytes()));
         }
         headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), bytes(value))));
         headers
