@@ -2,6 +2,7 @@
 //! alike, and the demo that `make run` and `make demo` start.
 
 pub mod demo;
+pub mod proof;
 #[cfg(feature = "wasm-host")]
 pub mod proxy_host;
 #[cfg(feature = "wasm-host")]

@@ -10,7 +10,6 @@ mod envoy;
 mod format;
 mod native;
 mod observed;
-pub mod proof;
 pub mod raw;
 mod wasm;
 

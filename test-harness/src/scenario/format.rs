@@ -1,6 +1,6 @@
 //! The file format.
 
-use super::proof::{self, About, Proof};
+use crate::proof::{self, About, Proof};
 use crate::suite::{Case, Cell, Target};
 use ambit::identity::issue::{SigningKey, SigningKeyError};
 use ambit::policy::node::{Kind, Node};

@@ -65,7 +65,7 @@ impl Proof {
 }
 
 /// Sets members, or takes them away where they are null; `now-600` and `now+60` are times.
-pub(super) fn over(value: &mut Value, changes: &Map<String, Value>, now: u64) {
+pub(crate) fn over(value: &mut Value, changes: &Map<String, Value>, now: u64) {
     let Value::Object(members) = value else { return };
     for (name, value) in changes {
         match value {
