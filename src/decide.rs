@@ -88,11 +88,7 @@ fn identified<'a>(
 }
 
 /// Expiry, beginning and lifetime, the issuer's skew allowed for (RFC 7519 §4.1.4 to 4.1.6).
-pub(crate) fn check_times(
-    token: &VerifiedToken,
-    issuer: &IssuerTerms,
-    now: Timestamp,
-) -> Result<(), Reason> {
+fn check_times(token: &VerifiedToken, issuer: &IssuerTerms, now: Timestamp) -> Result<(), Reason> {
     let skew = issuer.clock_skew;
     if now >= token.expires_at.plus(skew) {
         return Err(Reason::Expired);
@@ -118,6 +114,12 @@ fn check_sender(
         return Err(Reason::SenderNotProved);
     }
     Ok(())
+}
+
+/// Whether the times of a token are in order: nothing need be proved for one whose are not.
+#[must_use]
+pub(crate) fn is_timely(token: &VerifiedToken, issuer: &IssuerTerms, now: Timestamp) -> bool {
+    check_times(token, issuer, now).is_ok()
 }
 
 /// Who a request is by and for, for what is written about it; `None` until identity is settled.

@@ -6,6 +6,7 @@
 //! ```
 
 mod asked;
+mod body;
 mod cache;
 mod challenge;
 mod engine;
@@ -14,6 +15,7 @@ mod forward;
 mod keys;
 mod looking;
 mod lookup;
+mod mapping;
 mod open;
 mod proof;
 mod reply;
@@ -31,12 +33,11 @@ use crate::decide::{Who, decide};
 use crate::decision::{Decision, Effect, Reason};
 use crate::identity::{SignatureCheck, VerifiedToken};
 use crate::policy::document::{Mode, Tier};
-use crate::policy::routes::Match;
-use crate::request::{
-    AccessRequest, Action, AttributeState, Credential, HostAbilities, HttpFacts, Mapped,
-};
+use crate::request::{AccessRequest, AttributeState, Credential, HostAbilities, HttpFacts, Mapped};
 use crate::time::Timestamp;
 use asked::Asked;
+use body::Body;
+use mapping::Route;
 use std::rc::Rc;
 
 /// One request, from its first byte to its record.
@@ -87,30 +88,11 @@ struct Presented {
     generation: u64,
 }
 
-/// What the request maps to.
-#[derive(Clone, Debug)]
-struct Route {
-    resource: u32,
-    route: u32,
-    action: Action,
-    id: String,
-    raw_values: Vec<String>,
-}
-
 #[derive(Debug)]
 struct PendingLookup {
     number: u32,
     places: Vec<usize>,
     answered: bool,
-}
-
-/// The request's body, as far as anybody needs it.
-#[derive(Debug, Default)]
-struct Body {
-    complete: bool,
-    /// More came than may be held.
-    too_large: bool,
-    bytes: Vec<u8>,
 }
 
 impl Enforcement {
@@ -297,35 +279,6 @@ impl Enforcement {
         }
     }
 
-    /// Maps host, path and method to action and resource.
-    fn map(&mut self) -> Result<Option<Route>, Reason> {
-        let policy = &self.engine.policy;
-        // Decoded, or an encoding would lead past a literal that the upstream decodes.
-        let path = crate::request::path::decode(&self.asked.path);
-        let found = policy.routes.find(&self.asked.host, &path, &self.asked.method);
-        let (number, action, values) = match found {
-            Match::Found { route, action, values } => (route, action, values),
-            Match::TooLong => return Err(Reason::MalformedRequest),
-            Match::Unmapped => return Ok(None),
-        };
-        let Some(route) = policy.routes.route(number) else { return Ok(None) };
-        let Some(resource) = policy.resources.get(route.resource as usize) else { return Ok(None) };
-        let values: Vec<String> = values.into_iter().map(str::to_owned).collect();
-        // Only a plain read can be sent and its answer held back.
-        let can_hold = action == Action::Read && self.asked.method == "GET";
-        self.attributes = lookup::initial(resource, &route.variables, &values, can_hold);
-        Ok(Some(Route {
-            resource: route.resource,
-            route: number,
-            action,
-            id: values.join("/"),
-            raw_values: values
-                .iter()
-                .map(|value| crate::request::path::encode(value).into_owned())
-                .collect(),
-        }))
-    }
-
     /// Decides with what is known now.
     fn decide(&self, now: Timestamp) -> Decision {
         self.with_request(|request| decide(&self.engine.policy, request, now))
@@ -393,38 +346,6 @@ impl Enforcement {
             }
             self.phase = Phase::AwaitingBody;
             return Step::NeedBody;
-        }
-        self.conclude(decision)
-    }
-
-    /// Takes the body so far. One that is larger than may be held is not kept: whether that
-    /// matters is not known before the decision is.
-    fn take_body(&mut self, bytes: &[u8], end: bool) {
-        self.body.too_large |= bytes.len() as u64 > self.engine.policy.limits.request_body;
-        self.body.complete |= end;
-        if end && !self.body.too_large {
-            self.body.bytes = bytes.to_vec();
-        }
-    }
-
-    /// The body is complete or too large, and the decision asks for an approval.
-    fn with_body(&mut self, now: Timestamp) -> Step {
-        let Some(decision) = self.decision.take() else {
-            return self.refuse(Reason::HostFailure);
-        };
-        if self.body.too_large {
-            return self.refuse(Reason::BodyTooLarge);
-        }
-        if self.asked.form && crate::request::credentials::in_form(&self.body.bytes) {
-            return self.refuse(Reason::TokenInUrl);
-        }
-        if self.asked.form && crate::request::query::form_overrides_method(&self.body.bytes) {
-            return self.refuse(Reason::MalformedRequest);
-        }
-        match written::Approval::of(self, &decision, now) {
-            Ok(approval) => self.approval = Some(approval),
-            // Without a digest nobody could approve exactly this.
-            Err(reason) => return self.refuse(reason),
         }
         self.conclude(decision)
     }

@@ -11,11 +11,12 @@
 use super::challenge::Schemes;
 use super::event::{Answer, Memory, ProofUse, Question};
 use super::{Enforcement, Phase, SignatureVerdict, Step, secret};
+use crate::decide::is_timely;
 use crate::decision::{Decision, Effect, Reason};
 use crate::identity::dpop::{self, Wanted};
 use crate::identity::{Confirmation, LARGEST_SKEW, SignatureCheck};
 use crate::request::host;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -124,7 +125,7 @@ impl Enforcement {
             (Some(_), _) => return Err(Reason::SenderNotProved),
             (None, _) => return Ok(None),
         };
-        if crate::decide::check_times(&token, issuer, now).is_err() {
+        if !is_timely(&token, issuer, now) {
             return Ok(None);
         }
         let Some(bound) = bound else {
@@ -150,7 +151,7 @@ impl Enforcement {
     fn read_proof(
         &self,
         thumbprint: &str,
-        skew: crate::time::Span,
+        skew: Span,
         now: Timestamp,
     ) -> Result<dpop::Proof, Reason> {
         let (Some(Ok(token)), Some(Some(proof))) = (&self.asked.presented, &self.asked.proof)
