@@ -32,7 +32,7 @@ pub(super) struct Proving {
 impl Enforcement {
     /// The token was found good or bad. Goes on with the proof it needs, or decides without.
     pub(super) fn identified(&mut self, now: Timestamp) -> Step {
-        match self.to_be_proved(now) {
+        match self.next_proof(now) {
             Ok(Some(step)) => step,
             Ok(None) => self.settle(now),
             Err(reason) => self.unproved(now, reason),
@@ -111,7 +111,7 @@ impl Enforcement {
 
     /// The next step of a proof; `None` where the token and its scheme need none, or where the
     /// token is no good at this time anyway.
-    fn to_be_proved(&mut self, now: Timestamp) -> Result<Option<Step>, Reason> {
+    fn next_proof(&mut self, now: Timestamp) -> Result<Option<Step>, Reason> {
         let Some(token) = self.who.verified.clone().filter(|_| self.who.refused.is_none()) else {
             return Ok(None);
         };

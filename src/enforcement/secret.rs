@@ -71,7 +71,7 @@ mod tests {
         }
         assert!(!is_good_nonce(&[6; 32], &given, begin), "another process's");
         assert!(!is_good_nonce(&SECRET, "", begin));
-        assert!(!is_good_nonce(&SECRET, &given[..21], begin));
+        assert!(!is_good_nonce(&SECRET, given.get(..21).unwrap(), begin));
     }
 
     #[test]
