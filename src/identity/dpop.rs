@@ -2,7 +2,7 @@
 //! token is bound to.
 
 use super::jws::{Jws, Reading};
-use super::signing::base64url;
+use super::signing::digest;
 use super::thumbprint::thumbprint;
 use super::token::{date, name, text};
 use super::{Algorithm, Key, SignatureCheck};
@@ -10,7 +10,6 @@ use crate::decision::Reason;
 use crate::request::json::Json;
 use crate::request::{host, path};
 use crate::time::{Span, Timestamp};
-use sha2::{Digest, Sha256};
 
 /// The largest proof that is read, in bytes: one of an RSA key of 8,192 bits fits.
 const MAX_BYTES: usize = 8192;
@@ -90,7 +89,7 @@ fn checked(proof: &str, wanted: &Wanted<'_>, now: Timestamp) -> Option<Proof> {
 /// When it was made, if it was made for this request and token, and lately.
 fn made_for(payload: &Json, wanted: &Wanted<'_>, now: Timestamp) -> Option<Timestamp> {
     let says = |claim, value: &str| text(payload, claim).ok().flatten() == Some(value);
-    let ath = base64url(&Sha256::digest(wanted.token.as_bytes()));
+    let ath = digest(wanted.token.as_bytes());
     let htu = text(payload, "htu").ok()??;
     if !says("htm", wanted.method) || !says("ath", &ath) || !is_target(htu, wanted) {
         return None;

@@ -1,8 +1,7 @@
 //! The name of a public key: its thumbprint (RFC 7638).
 
-use super::signing::base64url;
+use super::signing::digest;
 use crate::request::json::Json;
-use sha2::{Digest, Sha256};
 
 /// base64url SHA-256 of the members that make the key, in the one order and spelling there is
 /// (RFC 7638 §3.2, RFC 8037 §2). `None` for a kind of key that is not public, for a missing member
@@ -25,7 +24,7 @@ pub(super) fn thumbprint(jwk: &Json) -> Option<String> {
         text.push_str(&["\"", name, "\":\"", value, "\""].concat());
     }
     text.push('}');
-    Some(base64url(&Sha256::digest(text.as_bytes())))
+    Some(digest(text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,13 @@
 //! The certificates in `tls/` were made for this alone, with keys that everybody knows, and are good
 //! for a hundred years.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly"
+)]
 
 use ambit::identity::issue::SigningKey;
 use ambit::policy::read::read_yaml;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::identity::issue::SigningKey;
+use crate::identity::signing::base64url;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -30,7 +31,7 @@ fn header(key: &SigningKey) -> Value {
 }
 
 fn claims() -> Value {
-    let ath = base64url(&Sha256::digest(TOKEN.as_bytes()));
+    let ath = digest(TOKEN.as_bytes());
     json!({
         "jti": "one", "htm": "POST", "htu": "https://api.example.com/v1/notes/7",
         "iat": NOW.secs(), "ath": ath,
@@ -182,7 +183,7 @@ fn one_wrong_value_in_the_claims_refuses() {
         json!({ "nbf": now + 31 }),
         json!({ "ath": null }),
         json!({ "ath": "" }),
-        json!({ "ath": base64url(&Sha256::digest(b"another")) }),
+        json!({ "ath": digest(b"another") }),
         json!({ "nonce": 7 }),
         json!({ "nonce": "x".repeat(257) }),
     ] {
