@@ -116,6 +116,12 @@ fn check_sender(
     Ok(())
 }
 
+/// Whether the times of a token are in order: nothing need be proved for one whose are not.
+#[must_use]
+pub(crate) fn is_timely(token: &VerifiedToken, issuer: &IssuerTerms, now: Timestamp) -> bool {
+    check_times(token, issuer, now).is_ok()
+}
+
 /// Who a request is by and for, for what is written about it; `None` until identity is settled.
 ///
 /// The same steps as [`decide`], so that the record of a refusal names whoever was identified.

@@ -1,29 +1,34 @@
 //! Sans-IO enforcement: an event in, a step out. The caller owns all input and output.
 //!
 //! ```text
-//! RequestHeaders ─▶ token ─▶ [CheckSignature] ─▶ decide ─▶ [CallOut] ─▶ decide ─▶ [NeedBody] ─▶ Forward │ Reply
+//! RequestHeaders ─▶ token ─▶ [CheckSignature] ─▶ [proof] ─▶ decide ─▶ [CallOut] ─▶ decide ─▶ [NeedBody] ─▶ Forward │ Reply
 //!                                                                              └▶ ForwardHeld ─▶ HoldResponse ─▶ PassResponse │ Reply
 //! ```
 
 mod asked;
+mod body;
 mod cache;
+mod challenge;
 mod engine;
 mod event;
 mod forward;
 mod keys;
 mod looking;
 mod lookup;
+mod mapping;
 mod metadata;
 mod open;
+mod proof;
 mod reply;
 mod response;
+mod secret;
 mod written;
 
 pub use cache::Recall;
 pub use engine::{Engine, Environment};
 pub use event::{
-    Callout, CalloutReply, Edits, Event, Header, HeldPermit, Ids, Outcome, Permit, Reply,
-    SignatureVerdict, Step,
+    Answer, Callout, CalloutReply, Edits, Event, Header, HeldPermit, Ids, Memory, Outcome, Permit,
+    ProofUse, Question, Reply, SignatureVerdict, Step,
 };
 pub use keys::{KeyNews, KeyStep};
 
@@ -31,12 +36,11 @@ use crate::decide::{Who, decide};
 use crate::decision::{Decision, Effect, Reason};
 use crate::identity::{SignatureCheck, VerifiedToken};
 use crate::policy::document::{Mode, Tier};
-use crate::policy::routes::Match;
-use crate::request::{
-    AccessRequest, Action, AttributeState, Credential, HostAbilities, HttpFacts, Mapped,
-};
+use crate::request::{AccessRequest, AttributeState, Credential, HostAbilities, HttpFacts, Mapped};
 use crate::time::Timestamp;
 use asked::Asked;
+use body::Body;
+use mapping::Route;
 use std::rc::Rc;
 
 /// One request, from its first byte to its record.
@@ -47,6 +51,7 @@ pub struct Enforcement {
     phase: Phase,
     asked: Asked,
     who: Presented,
+    proving: proof::Proving,
     mapped: Option<Route>,
     attributes: Vec<AttributeState>,
     lookups: Vec<PendingLookup>,
@@ -62,6 +67,10 @@ pub struct Enforcement {
 enum Phase {
     Begin,
     CheckingSignature,
+    AskingSecret,
+    AskingCertificate,
+    CheckingProof,
+    AskingFirstUse,
     LookingUp,
     AwaitingBody,
     /// Sent to the upstream for good.
@@ -83,31 +92,11 @@ struct Presented {
     recall: Option<Recall>,
 }
 
-/// What the request maps to.
-#[derive(Clone, Debug)]
-struct Route {
-    resource: u32,
-    route: u32,
-    action: Action,
-    id: String,
-    /// The values of the path's variables, decoded.
-    values: Vec<String>,
-}
-
 #[derive(Debug)]
 struct PendingLookup {
     number: u32,
     places: Vec<usize>,
     answered: bool,
-}
-
-/// The request's body, as far as anybody needs it.
-#[derive(Debug, Default)]
-struct Body {
-    complete: bool,
-    /// More came than may be held.
-    too_large: bool,
-    bytes: Vec<u8>,
 }
 
 impl Enforcement {
@@ -120,6 +109,7 @@ impl Enforcement {
             phase: Phase::Begin,
             asked: Asked::default(),
             who: Presented::default(),
+            proving: proof::Proving::default(),
             mapped: None,
             attributes: Vec::new(),
             lookups: Vec::new(),
@@ -139,6 +129,7 @@ impl Enforcement {
                 self.began = now;
                 self.headers(now, headers, peer, end)
             }
+            (_, Event::Answered(answer)) => self.answered(now, answer),
             (Phase::LookingUp, Event::CalloutReply { callout, reply }) => {
                 self.looked_up(now, callout, reply)
             }
@@ -174,8 +165,10 @@ impl Enforcement {
         check: SignatureCheck,
         verdict: SignatureVerdict,
     ) -> Step {
-        if self.phase != Phase::CheckingSignature {
-            return self.out_of_step();
+        match self.phase {
+            Phase::CheckingSignature => {}
+            Phase::CheckingProof => return self.proof_checked(now, &check, verdict),
+            _ => return self.out_of_step(),
         }
         match verdict {
             SignatureVerdict::Valid => match self.engine.accept(check) {
@@ -191,7 +184,7 @@ impl Enforcement {
             SignatureVerdict::Invalid => self.who.refused = Some(Reason::BadSignature),
             SignatureVerdict::Unavailable => self.who.refused = Some(Reason::HostFailure),
         }
-        self.settle(now)
+        self.identified(now)
     }
 
     /// What does not fit the phase closes; where the request is over, it changes nothing.
@@ -201,6 +194,10 @@ impl Enforcement {
             Phase::Replied => Step::Wait,
             Phase::Begin
             | Phase::CheckingSignature
+            | Phase::AskingSecret
+            | Phase::AskingCertificate
+            | Phase::CheckingProof
+            | Phase::AskingFirstUse
             | Phase::LookingUp
             | Phase::AwaitingBody
             | Phase::Held
@@ -261,7 +258,7 @@ impl Enforcement {
                 self.phase = Phase::CheckingSignature;
                 Step::CheckSignature(Box::new(check))
             }
-            None => self.settle(now),
+            None => self.identified(now),
         }
     }
 
@@ -294,32 +291,6 @@ impl Enforcement {
         }
     }
 
-    /// Maps host, path and method to action and resource.
-    fn map(&mut self) -> Result<Option<Route>, Reason> {
-        let policy = &self.engine.policy;
-        // Decoded, or an encoding would lead past a literal that the upstream decodes.
-        let path = crate::request::path::decode(&self.asked.path);
-        let found = policy.routes.find(&self.asked.host, &path, &self.asked.method);
-        let (number, action, values) = match found {
-            Match::Found { route, action, values } => (route, action, values),
-            Match::TooLong => return Err(Reason::MalformedRequest),
-            Match::Unmapped => return Ok(None),
-        };
-        let Some(route) = policy.routes.route(number) else { return Ok(None) };
-        let Some(resource) = policy.resources.get(route.resource as usize) else { return Ok(None) };
-        let values: Vec<String> = values.into_iter().map(str::to_owned).collect();
-        // Only a plain read can be sent and its answer held back.
-        let can_hold = action == Action::Read && self.asked.method == "GET";
-        self.attributes = lookup::initial(resource, &route.variables, &values, can_hold);
-        Ok(Some(Route {
-            resource: route.resource,
-            route: number,
-            action,
-            id: values.join("/"),
-            values,
-        }))
-    }
-
     /// Decides with what is known now.
     fn decide(&self, now: Timestamp) -> Decision {
         self.with_request(|request| decide(&self.engine.policy, request, now))
@@ -335,7 +306,7 @@ impl Enforcement {
         let request = AccessRequest {
             credential,
             peer: &self.asked.peer,
-            sender_proved: false,
+            sender_proved: self.proving.done,
             mapped: self.mapped.as_ref().map(|route| Mapped {
                 resource: route.resource,
                 route: route.route,
@@ -387,38 +358,6 @@ impl Enforcement {
             }
             self.phase = Phase::AwaitingBody;
             return Step::NeedBody;
-        }
-        self.conclude(decision)
-    }
-
-    /// Takes the body so far. One that is larger than may be held is not kept: whether that
-    /// matters is not known before the decision is.
-    fn take_body(&mut self, bytes: &[u8], end: bool) {
-        self.body.too_large |= bytes.len() as u64 > self.engine.policy.limits.request_body;
-        self.body.complete |= end;
-        if end && !self.body.too_large {
-            self.body.bytes = bytes.to_vec();
-        }
-    }
-
-    /// The body is complete or too large, and the decision asks for an approval.
-    fn with_body(&mut self, now: Timestamp) -> Step {
-        let Some(decision) = self.decision.take() else {
-            return self.refuse(Reason::HostFailure);
-        };
-        if self.body.too_large {
-            return self.refuse(Reason::BodyTooLarge);
-        }
-        if self.asked.form && crate::request::credentials::in_form(&self.body.bytes) {
-            return self.refuse(Reason::TokenInUrl);
-        }
-        if self.asked.form && crate::request::query::form_overrides_method(&self.body.bytes) {
-            return self.refuse(Reason::MalformedRequest);
-        }
-        match written::Approval::of(self, &decision, now) {
-            Ok(approval) => self.approval = Some(approval),
-            // Without a digest nobody could approve exactly this.
-            Err(reason) => return self.refuse(reason),
         }
         self.conclude(decision)
     }

@@ -108,6 +108,7 @@ pub enum Confirmation {
 mod algorithm;
 mod claim;
 mod der;
+pub mod dpop;
 #[cfg(feature = "fuzz")]
 pub mod inside;
 #[cfg(feature = "issue")]
@@ -122,11 +123,13 @@ mod requirement;
 mod rfc3339;
 mod scopes;
 mod signing;
+mod thumbprint;
 mod token;
 mod verify;
 
 pub use algorithm::{Algorithm, Family};
 pub use issuer::Issuer;
+pub(crate) use issuer::LARGEST_SKEW;
 pub use jwks::{KeySet, KeyState, parse_remote};
 pub use key::Key;
 pub(crate) use rfc3339::parse as parse_timestamp;

@@ -9,6 +9,7 @@ mod filter;
 mod host;
 mod ids;
 mod plugin;
+mod senders;
 mod signatures;
 
 /// The module's entry, `_initialize`.

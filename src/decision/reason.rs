@@ -87,8 +87,15 @@ reasons! {
     ClientConflict = "client-conflict" => Unauthenticated,
     /// The token proves neither a user nor an agent of its own, or both.
     UnclearPrincipal = "unclear-principal" => Unauthenticated,
-    /// The token is bound to a sender who did not prove to be this one.
+    /// The token is bound to a sender who did not prove to be this one, or is bound to none where
+    /// its issuer or the way it is presented says that it must be.
     SenderNotProved = "sender-not-proved" => Unauthenticated,
+    /// The proof of possession is malformed, out of its time, or not of this request, token or key.
+    BadProof = "bad-proof" => Unauthenticated,
+    /// The proof lacks a nonce of this gateway that is still good; the answer brings one.
+    ProofNonce = "proof-nonce" => Unauthenticated,
+    /// The proof was used before.
+    ProofReplayed = "proof-replayed" => Unauthenticated,
 
     /// The token lives longer than its issuer may grant; a refresh brings the same.
     TokenLifetime = "token-lifetime" => Forbidden,
@@ -124,6 +131,8 @@ reasons! {
     IssuerUnavailable = "issuer-unavailable" => Unavailable,
     /// A look-up that decides cannot be had.
     LookupUnavailable = "lookup-unavailable" => Unavailable,
+    /// No further proof can be remembered, so none could be told from a replay.
+    ReplayMemoryFull = "replay-memory-full" => Unavailable,
     /// The host failed at something the decision needs.
     HostFailure = "host-failure" => Unavailable,
 }

@@ -51,6 +51,9 @@ pub(super) struct Asked {
     pub(super) path_changed: bool,
     pub(super) peer: Vec<String>,
     pub(super) presented: Option<Result<String, Reason>>,
+    /// Where the token is presented with a proof of possession (RFC 9449 §7.1): the proof, if it
+    /// is there.
+    pub(super) proof: Option<Option<String>>,
     pub(super) origin: Option<String>,
     pub(super) requested_method: Option<String>,
     pub(super) content_type: Option<String>,
@@ -189,6 +192,7 @@ impl Asked {
         {
             return Err(BAD);
         }
+        let proof = one.get(Single::Dpop)?;
         self.presented = match one.only(Single::Authorization)? {
             None => None,
             Some(value) => {
@@ -198,15 +202,15 @@ impl Asked {
                     return Err(BAD);
                 }
                 Some(read.map(|presented| match presented {
-                    credentials::Presented::Bearer(token) | credentials::Presented::Dpop(token) => {
+                    credentials::Presented::Bearer(token) => token.to_owned(),
+                    credentials::Presented::Dpop(token) => {
+                        self.proof = Some(proof.map(str::to_owned));
                         token.to_owned()
                     }
                 }))
             }
         };
-        for consumed in
-            [Single::Dpop, Single::AmbitApproval, Single::AmbitGrant, Single::ContentLength]
-        {
+        for consumed in [Single::AmbitApproval, Single::AmbitGrant, Single::ContentLength] {
             one.get(consumed)?;
         }
         let kept = |name: Single| one.get(name).map(|value| value.map(str::to_owned));

@@ -2,7 +2,7 @@
 
 use crate::decision::Decision;
 use crate::identity::SignatureCheck;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 /// A header as the host read it: name in lower case (or as sent), value as bytes.
 pub type Header<'a> = (&'a [u8], &'a [u8]);
@@ -10,6 +10,8 @@ pub type Header<'a> = (&'a [u8], &'a [u8]);
 /// What happened at the host.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
+    /// The host answers the question of [`Step::Ask`].
+    Answered(Answer),
     /// A callout ended, however it ended.
     CalloutReply {
         /// The number the [`Step::CallOut`] gave it.
@@ -75,6 +77,9 @@ pub struct CalloutReply<'a> {
 /// What the host must do next. Nothing may reach the upstream but through a [`Permit`].
 #[derive(Debug)]
 pub enum Step {
+    /// Answer this question with [`Event::Answered`], in the same callback if the host can; with
+    /// [`Event::HostFailed`] where it cannot.
+    Ask(Question),
     /// Send these requests to the named clusters; tell the end of each with
     /// [`Event::CalloutReply`]. Keep the request held.
     CallOut(Vec<Callout>),
@@ -95,6 +100,49 @@ pub enum Step {
     Reply(Reply),
     /// Keep holding; another event will come.
     Wait,
+}
+
+/// What only the host can tell, and only some requests need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Is this the first use of a proof? Remember it if so, for every worker of the process.
+    FirstUse(ProofUse),
+    /// Which certificate did the client prove to have, on this very connection?
+    PeerCertificate,
+    /// 32 random bytes that all workers of the process share, for as long as it lives.
+    Secret,
+}
+
+/// The use of a proof of possession.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProofUse {
+    /// Names it; as good as random to anybody but the process, so that nobody chooses where it is
+    /// remembered.
+    pub name: [u8; 32],
+    /// It may be forgotten from then on.
+    pub until: Timestamp,
+}
+
+/// The host's answer to a [`Question`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Whether it is the first use of the proof.
+    FirstUse(Memory),
+    /// SHA-256 of the certificate in DER; `None` without one.
+    PeerCertificate(Option<[u8; 32]>),
+    /// The bytes.
+    Secret([u8; 32]),
+}
+
+/// What the memory of used proofs says of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// It was not used before, and now is remembered.
+    Fresh,
+    /// It was not used before, and there is no room to remember it.
+    Full,
+    /// It was used before.
+    Used,
 }
 
 /// One request to a cluster of the gateway.

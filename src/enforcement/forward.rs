@@ -104,6 +104,8 @@ impl Enforcement {
             reply::Told {
                 record: &self.ids.record,
                 metadata: metadata.as_deref(),
+                schemes: self.schemes(decision.reason),
+                nonce: self.nonce(decision.reason),
                 approval: self.approval.as_ref().filter(|_| asks).map(written::Approval::told),
                 origin,
             },

@@ -1,5 +1,6 @@
 //! What clients may know of the protected resources (RFC 9728), written once when a policy loads.
 
+use crate::identity::dpop;
 use crate::policy::Policy;
 use crate::policy::compiled::ResourceEntry;
 use crate::request::{Action, host};
@@ -39,6 +40,8 @@ impl Metadata {
                 "authorization_servers": issuers,
                 "scopes_supported": scopes,
                 "bearer_methods_supported": ["header"],
+                "dpop_signing_alg_values_supported":
+                    dpop::ALGORITHMS.map(|algorithm| algorithm.name()),
             });
             let at = (host, format!("{PATH}{path}"));
             documents.entry(at).or_insert_with(|| document.to_string().into_bytes());

@@ -3,11 +3,14 @@
 //! Callers get a stable reason code and the record's id: no rule, no threshold, no policy.
 
 use super::Reply;
+use super::challenge::{Schemes, challenges};
 use crate::decision::{Decision, Reason, ReasonKind};
 use serde_json::{Map, Value};
 
 /// Seconds a client should wait before it tries an unavailable dependency again.
 const RETRY_AFTER: &str = "5";
+/// The header that brings a nonce (RFC 9449 §8.2).
+const NONCE: &str = "dpop-nonce";
 
 /// What a refusal may tell beyond its reason.
 #[derive(Debug, Default)]
@@ -16,6 +19,10 @@ pub(super) struct Told<'a> {
     pub(super) record: &'a str,
     /// Where the resource's metadata is (RFC 9728 §5.1), for challenges.
     pub(super) metadata: Option<&'a str>,
+    /// By which schemes the caller may come back.
+    pub(super) schemes: Schemes,
+    /// What its next proof must hold (RFC 9449 §8).
+    pub(super) nonce: Option<String>,
     /// What to ask a person for.
     pub(super) approval: Option<Map<String, Value>>,
     /// The caller's origin, where the resource allows it to read answers.
@@ -28,8 +35,12 @@ pub(super) fn refusal(decision: &Decision, told: Told<'_>) -> Reply {
     let status = status(reason);
     let mut headers = vec![("content-type".to_owned(), "application/problem+json".to_owned())];
     headers.push(("cache-control".to_owned(), "no-store".to_owned()));
-    if let Some(challenge) = challenge(decision, told.metadata) {
+    for challenge in challenges(decision, told.schemes, told.metadata) {
         headers.push(("www-authenticate".to_owned(), challenge));
+    }
+    let exposed = told.nonce.is_some();
+    if let Some(nonce) = told.nonce {
+        headers.push((NONCE.to_owned(), nonce));
     }
     if reason.kind() == ReasonKind::Unavailable {
         headers.push(("retry-after".to_owned(), RETRY_AFTER.to_owned()));
@@ -37,6 +48,9 @@ pub(super) fn refusal(decision: &Decision, told: Told<'_>) -> Reply {
     if let Some(origin) = told.origin {
         headers.push(("access-control-allow-origin".to_owned(), origin.to_owned()));
         headers.push(("vary".to_owned(), "Origin".to_owned()));
+        if exposed {
+            headers.push(("access-control-expose-headers".to_owned(), NONCE.to_owned()));
+        }
     }
     let mut problem = Map::new();
     problem.insert("type".to_owned(), format!("urn:ambit:reason:{}", reason.code()).into());
@@ -85,31 +99,6 @@ const fn title(kind: ReasonKind) -> &'static str {
         ReasonKind::TooLarge => "the body is too large to decide on",
         ReasonKind::Unavailable => "something the decision needs is not available",
     }
-}
-
-/// RFC 6750 §3.1: no error code where no credentials were sent; `insufficient_scope` only where
-/// more scope would help.
-fn challenge(decision: &Decision, metadata: Option<&str>) -> Option<String> {
-    let error = match (decision.reason, decision.reason.kind()) {
-        (Reason::NoToken, _) => "",
-        (_, ReasonKind::Unauthenticated) => "invalid_token",
-        (Reason::InsufficientScope, _) => "insufficient_scope",
-        _ => return None,
-    };
-    let mut parameters = Vec::new();
-    if !error.is_empty() {
-        parameters.push(format!("error=\"{error}\""));
-    }
-    if !decision.missing_scopes.is_empty() {
-        parameters.push(format!("scope=\"{}\"", decision.missing_scopes.join(" ")));
-    }
-    if let Some(metadata) = metadata {
-        parameters.push(format!("resource_metadata=\"{metadata}\""));
-    }
-    Some(match parameters.is_empty() {
-        true => "Bearer".to_owned(),
-        false => format!("Bearer {}", parameters.join(", ")),
-    })
 }
 
 #[cfg(test)]

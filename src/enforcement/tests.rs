@@ -12,6 +12,7 @@ mod open;
 mod phases;
 mod property;
 mod requests;
+mod senders;
 mod shadow;
 mod shared_keys;
 mod tokens;

@@ -18,6 +18,8 @@ use std::rc::Rc;
 mod check;
 mod expand;
 
+pub(crate) use check::LARGEST_SKEW;
+
 /// One issuer of tokens, compiled.
 #[derive(Clone, Debug)]
 pub struct Issuer {
@@ -51,6 +53,7 @@ pub struct Issuer {
     profile: document::Profile,
     claim_names: Vec<String>,
     sender_constraint: SenderConstraint,
+    dpop_nonce: bool,
     may_name_actors_of: Vec<String>,
 }
 
@@ -105,6 +108,7 @@ impl Issuer {
             clock_skew: written.clock_skew.unwrap_or(check::DEFAULT_SKEW),
             max_lifetime: written.max_lifetime.unwrap_or(habits.max_lifetime),
             sender_constraint: written.sender_constraint,
+            dpop_nonce: written.dpop_nonce,
             may_name_actors_of: written.may_name_actors_of.clone(),
             token_scopes: written.token_scopes,
             inline_keys,

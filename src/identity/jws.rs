@@ -18,7 +18,7 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 
 /// Header members that would change which key is used, or what is signed and how. Each is refused,
 /// known or not: an issuer needs none of them (RFC 8725 §3.10, RFC 7797, RFC 7516).
-const REFUSED: [&str; 8] = ["b64", "crit", "enc", "jku", "jwk", "x5c", "x5u", "zip"];
+const REFUSED: [&str; 8] = ["jwk", "b64", "crit", "enc", "jku", "x5c", "x5u", "zip"];
 
 const HEADER: JsonLimits = JsonLimits { bytes: 8192, depth: 8, nodes: 128 };
 const PAYLOAD_DEPTH: usize = 32;
@@ -55,6 +55,17 @@ pub(super) struct Header {
     pub(super) kid: Option<Box<str>>,
     /// `typ`.
     pub(super) token_type: Option<Box<str>>,
+    /// `jwk`, which only the header of a proof may have (RFC 9449 §4.2).
+    pub(super) jwk: Option<Json>,
+}
+
+/// What a compact JWS is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// A proof of possession, which brings its key along.
+    Proof,
+    /// A token, whose key is its issuer's.
+    Token,
 }
 
 impl<'a> Jws<'a> {
@@ -63,8 +74,13 @@ impl<'a> Jws<'a> {
     /// # Errors
     /// [`Reason::MalformedToken`], whatever is wrong with it.
     pub(super) fn read(token: &'a str, max: usize) -> Result<Self, Reason> {
+        Self::read_as(token, max, Reading::Token)
+    }
+
+    /// As [`Jws::read`], of a token or of a proof.
+    pub(super) fn read_as(token: &'a str, max: usize, reading: Reading) -> Result<Self, Reason> {
         let read = || {
-            let signed = Signed::read(token, max)?;
+            let signed = Signed::read(token, max, reading)?;
             let limits = JsonLimits { bytes: max, depth: PAYLOAD_DEPTH, nodes: PAYLOAD_NODES };
             let payload = parse(&signed.payload, limits).ok()?;
             payload.as_object()?;
@@ -77,7 +93,7 @@ impl<'a> Jws<'a> {
 impl<'a> Signed<'a> {
     /// Takes a token of at most `max` bytes apart; `None` where it is not three full parts of
     /// base64url with a readable header.
-    pub(super) fn read(token: &'a str, max: usize) -> Option<Self> {
+    pub(super) fn read(token: &'a str, max: usize, reading: Reading) -> Option<Self> {
         if token.len() > max {
             return None;
         }
@@ -86,22 +102,27 @@ impl<'a> Signed<'a> {
         if signature.is_empty() || !signature.bytes().all(is_base64url) {
             return None;
         }
-        let header = Header::read(&parse(&decode(header)?, HEADER).ok()?)?;
+        let header = Header::read(&parse(&decode(header)?, HEADER).ok()?, reading)?;
         let payload = decode(payload)?;
         Some(Self { message, payload, signature, header })
     }
 }
 
 impl Header {
-    fn read(header: &Json) -> Option<Self> {
+    fn read(header: &Json, reading: Reading) -> Option<Self> {
         header.as_object()?;
-        if REFUSED.iter().any(|name| header.member(name).is_some()) {
+        let refused = match (reading, &REFUSED) {
+            (Reading::Proof, [_, others @ ..]) => others,
+            (Reading::Token, all) => all.as_slice(),
+        };
+        if refused.iter().any(|name| header.member(name).is_some()) {
             return None;
         }
         Some(Self {
             algorithm: Algorithm::parse(header.member("alg")?.as_str()?),
             kid: optional_text(header, "kid")?,
             token_type: optional_text(header, "typ")?,
+            jwk: header.member("jwk").cloned(),
         })
     }
 }

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::EncodingKey;
 use jsonwebtoken::crypto::JwtSigner;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::sync::Arc;
 
@@ -95,4 +96,9 @@ impl fmt::Debug for SigningKey {
 
 pub(super) fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// SHA-256 in base64url.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    base64url(&Sha256::digest(bytes))
 }

@@ -4,12 +4,11 @@ use super::claim::{find, numeric_date, text_of};
 use super::issuer::Issuer;
 use super::requirement::all_pass;
 use super::scopes::{Resolve, TokenScope};
-use super::signing::base64url;
+use super::signing::digest;
 use super::{ActMember, ClientId, Confirmation, Principal, VerifiedToken};
 use crate::decision::Reason;
 use crate::request::json::Json;
 use crate::time::Timestamp;
-use sha2::{Digest, Sha256};
 
 /// Claims that stand only in ID tokens (OpenID Connect Core §2, §3.3.2.11).
 const ID_TOKEN_CLAIMS: [&str; 3] = ["at_hash", "c_hash", "nonce"];
@@ -71,10 +70,7 @@ pub(super) fn read(
         not_before: registered.not_before,
         expires_at: registered.expires_at,
         confirmation: confirmation(payload)?,
-        jti_digest: registered
-            .jti
-            .map(|jti| base64url(&Sha256::digest(jti.as_bytes())))
-            .unwrap_or_default(),
+        jti_digest: registered.jti.map(|jti| digest(jti.as_bytes())).unwrap_or_default(),
         sub: registered.sub.map(str::to_owned),
         client_id: client,
     })
@@ -107,7 +103,7 @@ impl<'a> Registered<'a> {
     }
 }
 
-fn text<'a>(object: &'a Json, claim: &str) -> Result<Option<&'a str>, Reason> {
+pub(super) fn text<'a>(object: &'a Json, claim: &str) -> Result<Option<&'a str>, Reason> {
     match object.member(claim) {
         None => Ok(None),
         Some(Json::String(text)) => Ok(Some(text)),
@@ -123,7 +119,7 @@ pub(super) fn name<'a>(object: &'a Json, claim: &str) -> Result<Option<&'a str>,
     }
 }
 
-fn date(payload: &Json, claim: &str) -> Result<Option<Timestamp>, Reason> {
+pub(super) fn date(payload: &Json, claim: &str) -> Result<Option<Timestamp>, Reason> {
     match payload.member(claim) {
         None => Ok(None),
         Some(Json::Number(text)) => numeric_date(text).map(Some).ok_or(Reason::MalformedToken),

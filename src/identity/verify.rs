@@ -47,20 +47,8 @@ pub fn begin(
         return Err(Reason::IssuerUnavailable);
     };
     let key = set.choose(header.kid.as_deref(), algorithm).ok_or(Reason::UnknownKey)?;
-    let decoded = jws::decode(signature).ok_or(Reason::MalformedToken)?;
-    if !can_be_signature(key, algorithm, &decoded) {
-        return Err(Reason::BadSignature);
-    }
-    Ok(SignatureCheck {
-        issuer: issuer.index,
-        generation: set.generation,
-        algorithm,
-        key: Rc::clone(key),
-        message: message.to_owned(),
-        signature: signature.to_owned(),
-        decoded,
-        payload,
-    })
+    let of = Of::Token { issuer: issuer.index, generation: set.generation, payload };
+    SignatureCheck::new(of, (Rc::clone(key), algorithm), message, signature)
 }
 
 /// Which of `issuers` a token names; nothing it says is believed.
@@ -73,17 +61,53 @@ pub(crate) fn claimed_issuer(token: &str, max: usize, issuers: &[Issuer]) -> Opt
 /// A token that is well formed and names a key of its issuer; whether the signature is that key's
 /// is left to whoever can say it fastest.
 pub struct SignatureCheck {
-    issuer: u32,
-    generation: u64,
+    of: Of,
     algorithm: Algorithm,
     key: Rc<Key>,
     message: String,
     signature: String,
     decoded: Vec<u8>,
-    payload: Json,
+}
+
+/// Whose signature it is.
+enum Of {
+    /// An issuer's, by a key of this generation, under this payload.
+    Token { issuer: u32, generation: u64, payload: Json },
+    /// A sender's, by a key that the proof brought along.
+    Proof,
 }
 
 impl SignatureCheck {
+    /// Of a proof of possession.
+    pub(super) fn of_proof(
+        key: Key,
+        algorithm: Algorithm,
+        message: &str,
+        signature: &str,
+    ) -> Result<Self, Reason> {
+        Self::new(Of::Proof, (Rc::new(key), algorithm), message, signature)
+    }
+
+    fn new(
+        of: Of,
+        (key, algorithm): (Rc<Key>, Algorithm),
+        message: &str,
+        signature: &str,
+    ) -> Result<Self, Reason> {
+        let decoded = jws::decode(signature).ok_or(Reason::MalformedToken)?;
+        if !can_be_signature(&key, algorithm, &decoded) {
+            return Err(Reason::BadSignature);
+        }
+        let (message, signature) = (message.to_owned(), signature.to_owned());
+        Ok(Self { of, algorithm, key, message, signature, decoded })
+    }
+
+    /// Whether what is signed is a proof of possession, and not a token.
+    #[must_use]
+    pub const fn is_of_proof(&self) -> bool {
+        matches!(self.of, Of::Proof)
+    }
+
     /// For hosts with a `verify_signature` function over DER: hash name (`sha256`), key (DER
     /// SubjectPublicKeyInfo) and signature (ASN.1 DER for ECDSA). `None` for algorithms such hosts
     /// do not have (PSS, EdDSA, HMAC).
@@ -121,16 +145,22 @@ impl SignatureCheck {
         self.algorithm
     }
 
-    /// Index of the issuer in the policy.
+    /// Index of the issuer in the policy; `None` for a proof.
     #[must_use]
-    pub const fn issuer(&self) -> u32 {
-        self.issuer
+    pub const fn issuer(&self) -> Option<u32> {
+        match self.of {
+            Of::Token { issuer, .. } => Some(issuer),
+            Of::Proof => None,
+        }
     }
 
-    /// The generation of the key set the key is from.
+    /// The generation of the key set the key is from; 0 for a proof.
     #[must_use]
     pub const fn generation(&self) -> u64 {
-        self.generation
+        match self.of {
+            Of::Token { generation, .. } => generation,
+            Of::Proof => 0,
+        }
     }
 
     /// Checks the signature here, with `jsonwebtoken` and RustCrypto.
@@ -146,8 +176,9 @@ impl SignatureCheck {
     ///
     /// # Errors
     /// [`Reason::MalformedToken`] where a registered claim is of a wrong type,
-    /// [`Reason::WrongTokenType`] where the token is not an access token of its issuer, and
-    /// [`Reason::UnknownIssuer`] where `issuers` are not those it was read with.
+    /// [`Reason::WrongTokenType`] where it is not an access token of its issuer, a proof of
+    /// possession among them, and [`Reason::UnknownIssuer`] where `issuers` are not those it was
+    /// read with.
     pub fn accept(
         self,
         issuers: &[Issuer],
@@ -155,11 +186,12 @@ impl SignatureCheck {
         markers: &[String],
         resolve: &Resolve<'_>,
     ) -> Result<VerifiedToken, Reason> {
-        let issuer = issuers
-            .iter()
-            .find(|issuer| issuer.index == self.issuer)
-            .ok_or(Reason::UnknownIssuer)?;
-        token::read(&self.payload, issuer, max_chain, markers, resolve)
+        let Of::Token { issuer, payload, .. } = self.of else {
+            return Err(Reason::WrongTokenType);
+        };
+        let issuer =
+            issuers.iter().find(|known| known.index == issuer).ok_or(Reason::UnknownIssuer)?;
+        token::read(&payload, issuer, max_chain, markers, resolve)
     }
 }
 
@@ -167,7 +199,7 @@ impl fmt::Debug for SignatureCheck {
     /// Without the token, which whoever reads a log could use.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignatureCheck")
-            .field("issuer", &self.issuer)
+            .field("issuer", &self.issuer())
             .field("algorithm", &self.algorithm)
             .field("key", &self.key)
             .finish_non_exhaustive()

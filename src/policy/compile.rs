@@ -176,6 +176,7 @@ fn issuers(
             max_lifetime: compiled.max_lifetime,
             clock_skew: compiled.clock_skew,
             sender_required: issuer.sender_constraint == SenderConstraint::Required,
+            dpop_nonce: issuer.dpop_nonce,
             token_scopes: issuer.token_scopes,
             may_name_actors_of: may_name,
         });

@@ -45,6 +45,8 @@ pub(crate) struct IssuerTerms {
     pub(crate) max_lifetime: Span,
     pub(crate) clock_skew: Span,
     pub(crate) sender_required: bool,
+    /// Whether a proof of possession needs a nonce of the gateway.
+    pub(crate) dpop_nonce: bool,
     pub(crate) token_scopes: TokenScopes,
     /// Issuers whose actors this one may name, itself aside.
     pub(crate) may_name_actors_of: Vec<u32>,

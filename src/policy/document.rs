@@ -99,6 +99,8 @@ pub struct Issuer {
     pub sender_constraint: SenderConstraint,
     /// Whether shared secrets may stand in the policy.
     pub development: bool,
+    /// Whether a proof of possession needs a nonce of the gateway (RFC 9449 §9).
+    pub dpop_nonce: bool,
 }
 
 /// A provider's habits.

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod demo;
+pub mod proof;
 #[cfg(feature = "wasm-host")]
 pub mod proxy_host;
 #[cfg(feature = "wasm-host")]

@@ -244,6 +244,7 @@ fn ask(file: &ScenarioFile, case: &Case, names: [&String; 3]) -> Result<Ask, Str
         token,
         forged: false,
         token_header: serde_json::Map::new(),
+        dpop: None,
         method: target.method.clone(),
         path: target.path.clone(),
         host: String::new(),

@@ -27,7 +27,11 @@ const GROUPS: [&str; 3] = ["support", "sales", "admins"];
 pub const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// Why a token does not count, as whoever verified it says.
-pub const REFUSALS: [Reason; 18] = [
+pub const REFUSALS: [Reason; 22] = [
+    Reason::BadProof,
+    Reason::ProofNonce,
+    Reason::ProofReplayed,
+    Reason::ReplayMemoryFull,
     Reason::AlgorithmRefused,
     Reason::BadSignature,
     Reason::BodyTooLarge,

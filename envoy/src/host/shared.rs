@@ -16,6 +16,10 @@ const CAS_MISMATCH: u32 = 8;
 /// and 0 for both: this one, which no value ever has, means "only if it is not there".
 const MISSING: u32 = u32::MAX;
 
+/// In the other dialect, of hosts like nginx, 0 means that, and no other version writes a key that
+/// is not there.
+const MISSING_ELSEWHERE: u32 = 0;
+
 /// A shared value, and the version to hand to [`put`] so that nobody's change is lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shared {
@@ -41,7 +45,19 @@ pub(crate) fn get(key: &str) -> Result<Option<Shared>, HostError> {
 /// # Errors
 /// When the host shares nothing, or has no room left.
 pub(crate) fn put(key: &str, value: &[u8], version: Option<u32>) -> Result<bool, HostError> {
-    match abi::set_shared_data(&name(key), value, version.unwrap_or(MISSING)) {
+    if set(key, value, version.unwrap_or(MISSING))? {
+        return Ok(true);
+    }
+    // Nothing that is shared ever goes away: what still is not there was not written by another,
+    // so this is no Envoy, where 0 would overwrite.
+    match version.is_none() && get(key)?.is_none() {
+        true => set(key, value, MISSING_ELSEWHERE),
+        false => Ok(false),
+    }
+}
+
+fn set(key: &str, value: &[u8], version: u32) -> Result<bool, HostError> {
+    match abi::set_shared_data(&name(key), value, version) {
         Ok(()) => Ok(true),
         Err(HostError::Status { status: CAS_MISMATCH, .. }) => Ok(false),
         Err(error) => Err(error),

@@ -226,6 +226,7 @@ impl Told {
                 self.asked = true;
                 *check = Some(*asked);
             }
+            Step::Ask(question) => panic!("no token is bound, and asked is {question:?}"),
             Step::CallOut(callouts) => {
                 assert!(!self.forwarded && !self.replied, "a look-up after the end");
                 self.callouts.extend(callouts.iter().map(|callout| callout.number));

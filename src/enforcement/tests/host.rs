@@ -1,8 +1,8 @@
 //! A host in memory: it follows the steps, answers look-ups from a script, and keeps what it saw.
 
 use crate::enforcement::{
-    Callout, CalloutReply, Edits, Enforcement, Engine, Event, Header, Ids, Outcome, Recall, Reply,
-    SignatureVerdict, Step,
+    Answer as HostAnswer, Callout, CalloutReply, Edits, Enforcement, Engine, Event, Header, Ids,
+    Memory, Outcome, ProofUse, Question, Recall, Reply, SignatureVerdict, Step,
 };
 use crate::identity::issue::SigningKey;
 use crate::policy::Policy;
@@ -10,7 +10,8 @@ use crate::time::{Span, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -98,6 +99,11 @@ pub(super) fn policy(more: &str) -> String {
 pub(super) struct World {
     pub(super) engine: Rc<Engine>,
     records: Cell<u32>,
+    /// Uses of proofs, as far as they fit.
+    pub(super) memory: RefCell<BTreeMap<[u8; 32], Timestamp>>,
+    /// How many fit; `None` where the host has no memory at all.
+    pub(super) room: Cell<Option<usize>>,
+    pub(super) secret: Cell<Option<[u8; 32]>>,
 }
 
 impl World {
@@ -114,7 +120,33 @@ impl World {
         let loaded = Policy::load_yaml("policy.yaml", text).unwrap_or_else(|e| panic!("{e}"));
         let secret = |name: &str| (name == "KEY").then(|| URL_SAFE_NO_PAD.encode(GATEWAY));
         let engine = Engine::with(loaded, &secret).unwrap_or_else(|e| panic!("{e}"));
-        Self { engine: Rc::new(engine), records: Cell::new(0) }
+        Self {
+            engine: Rc::new(engine),
+            records: Cell::new(0),
+            memory: RefCell::default(),
+            room: Cell::new(Some(1000)),
+            secret: Cell::new(Some([3; 32])),
+        }
+    }
+
+    /// `None` where this host cannot say.
+    fn answer(&self, question: Question, certificate: Option<[u8; 32]>) -> Option<HostAnswer> {
+        Some(match question {
+            Question::Secret => HostAnswer::Secret(self.secret.get()?),
+            Question::PeerCertificate => HostAnswer::PeerCertificate(certificate),
+            Question::FirstUse(ProofUse { name, until }) => {
+                let room = self.room.get()?;
+                let mut memory = self.memory.borrow_mut();
+                HostAnswer::FirstUse(match memory.contains_key(&name) {
+                    true => Memory::Used,
+                    false if memory.len() >= room => Memory::Full,
+                    false => {
+                        memory.insert(name, until);
+                        Memory::Fresh
+                    }
+                })
+            }
+        })
     }
 
     pub(super) fn enforcement(&self) -> Enforcement {
@@ -138,6 +170,8 @@ impl World {
             body_first: false,
             lookup: Box::new(|callout| panic!("an unexpected look-up: {callout:?}")),
             verdict: None,
+            proof_verdict: None,
+            certificate: None,
             response: Response::json(r#"{"hello":"world"}"#),
         };
         ask.header(":method", method)
@@ -214,6 +248,8 @@ pub(super) struct Ask<'w> {
     body_first: bool,
     lookup: Box<dyn Fn(&Callout) -> Answer>,
     verdict: Option<SignatureVerdict>,
+    proof_verdict: Option<SignatureVerdict>,
+    certificate: Option<[u8; 32]>,
     response: Response,
 }
 
@@ -270,6 +306,18 @@ impl Ask<'_> {
         self
     }
 
+    /// What comes of the check of a proof's signature.
+    pub(super) fn proof_verdict(mut self, verdict: SignatureVerdict) -> Self {
+        self.proof_verdict = Some(verdict);
+        self
+    }
+
+    /// The client's certificate, by its hash.
+    pub(super) fn certificate(mut self, hash: [u8; 32]) -> Self {
+        self.certificate = Some(hash);
+        self
+    }
+
     pub(super) fn upstream(mut self, response: Response) -> Self {
         self.response = response;
         self
@@ -291,6 +339,21 @@ impl Ask<'_> {
         let (mut request, mut response) = (Told::of(&self.body), Told::of(&self.response.body));
         for _ in 0..256 {
             step = match step {
+                Step::Ask(question) => {
+                    seen.questions.push(question);
+                    match self.world.answer(question, self.certificate) {
+                        Some(answer) => enforcement.on(self.now, Event::Answered(answer)),
+                        None => enforcement.on(self.now, Event::HostFailed),
+                    }
+                }
+                Step::CheckSignature(check) if check.is_of_proof() => {
+                    seen.proofs += 1;
+                    let verdict = self.proof_verdict.unwrap_or(match check.verify() {
+                        true => SignatureVerdict::Valid,
+                        false => SignatureVerdict::Invalid,
+                    });
+                    enforcement.on_signature(self.now, *check, verdict)
+                }
                 Step::CheckSignature(check) => {
                     seen.signatures += 1;
                     let valid = check.verify();
@@ -444,6 +507,8 @@ pub(super) struct Seen {
     pub(super) record: Value,
     pub(super) signatures: usize,
     pub(super) recall: Option<Recall>,
+    pub(super) proofs: usize,
+    pub(super) questions: Vec<Question>,
     pub(super) callouts: Vec<Callout>,
 }
 

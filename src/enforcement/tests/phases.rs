@@ -3,30 +3,35 @@
 
 use super::host::{Ask, NOW, World, policy};
 use crate::enforcement::{
-    CalloutReply, Enforcement, Event, Header, Outcome, Phase, SignatureVerdict, Step,
+    CalloutReply, Enforcement, Event, Header, Outcome, SignatureVerdict, Step,
 };
 use serde_json::Value;
 
 const OWN: &[u8] = br#"{"owner":"alice","open":true,"sealed":false}"#;
 const JSON: [Header<'static>; 2] = [(b":status", b"200"), (b"content-type", b"application/json")];
 
-/// A phase, or its end where a held response was let go: from then on the request is as one that
-/// was forwarded for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
-    In(Phase),
+    Begin,
+    CheckingSignature,
+    LookingUp,
+    AwaitingBody,
+    Forwarded,
+    Held,
+    HoldingResponse,
+    Replied,
     Released,
 }
 
 const PHASES: [At; 9] = [
-    At::In(Phase::Begin),
-    At::In(Phase::CheckingSignature),
-    At::In(Phase::LookingUp),
-    At::In(Phase::AwaitingBody),
-    At::In(Phase::Forwarded),
-    At::In(Phase::Held),
-    At::In(Phase::HoldingResponse),
-    At::In(Phase::Replied),
+    At::Begin,
+    At::CheckingSignature,
+    At::LookingUp,
+    At::AwaitingBody,
+    At::Forwarded,
+    At::Held,
+    At::HoldingResponse,
+    At::Replied,
     At::Released,
 ];
 
@@ -53,42 +58,36 @@ const EVENTS: [Told; 7] = [
 
 fn request<'w>(world: &'w World, at: At) -> Ask<'w> {
     match at {
-        At::In(Phase::LookingUp) => world.ask("PUT", "/v1/documents/7").body(&[b"x"]),
-        At::In(Phase::AwaitingBody) => world.ask("PUT", "/v1/payments/7").body(&[b"x"]),
-        At::In(Phase::Held | Phase::HoldingResponse) | At::Released => {
-            world.ask("GET", "/v1/letters/7")
-        }
-        At::In(Phase::Replied) => world.ask("GET", "/v1/nothing"),
-        At::In(Phase::Begin | Phase::CheckingSignature | Phase::Forwarded) => {
-            world.ask("GET", "/v1/tickets/7")
-        }
+        At::LookingUp => world.ask("PUT", "/v1/documents/7").body(&[b"x"]),
+        At::AwaitingBody => world.ask("PUT", "/v1/payments/7").body(&[b"x"]),
+        At::Held | At::HoldingResponse | At::Released => world.ask("GET", "/v1/letters/7"),
+        At::Replied => world.ask("GET", "/v1/nothing"),
+        At::Begin | At::CheckingSignature | At::Forwarded => world.ask("GET", "/v1/tickets/7"),
     }
 }
 
 /// An enforcement in this phase.
 fn reach(world: &World, at: At) -> Enforcement {
     let mut enforcement = world.enforcement();
-    if at == At::In(Phase::Begin) {
+    if at == At::Begin {
         return enforcement;
     }
     let step = request(world, at).begin(&mut enforcement);
     let Step::CheckSignature(check) = step else { panic!("{at:?}: {step:?}") };
-    if at == At::In(Phase::CheckingSignature) {
+    if at == At::CheckingSignature {
         return enforcement;
     }
     let step = enforcement.on_signature(NOW, *check, SignatureVerdict::Valid);
     let fits = match at {
-        At::In(Phase::Begin | Phase::CheckingSignature) => false,
-        At::In(Phase::LookingUp) => matches!(step, Step::CallOut(_)),
-        At::In(Phase::AwaitingBody) => matches!(step, Step::NeedBody),
-        At::In(Phase::Forwarded) => matches!(step, Step::Forward(..)),
-        At::In(Phase::Held | Phase::HoldingResponse) | At::Released => {
-            matches!(step, Step::ForwardHeld(..))
-        }
-        At::In(Phase::Replied) => matches!(step, Step::Reply(_)),
+        At::Begin | At::CheckingSignature => false,
+        At::LookingUp => matches!(step, Step::CallOut(_)),
+        At::AwaitingBody => matches!(step, Step::NeedBody),
+        At::Forwarded => matches!(step, Step::Forward(..)),
+        At::Held | At::HoldingResponse | At::Released => matches!(step, Step::ForwardHeld(..)),
+        At::Replied => matches!(step, Step::Reply(_)),
     };
     assert!(fits, "{at:?}: {step:?}");
-    if matches!(at, At::In(Phase::HoldingResponse) | At::Released) {
+    if matches!(at, At::HoldingResponse | At::Released) {
         let step = enforcement.on(NOW, Event::ResponseHeaders { headers: &JSON, end: false });
         assert!(matches!(step, Step::HoldResponse), "{step:?}");
     }
@@ -96,8 +95,6 @@ fn reach(world: &World, at: At) -> Enforcement {
         let step = enforcement.on(NOW, Event::ResponseBody { bytes: OWN, end: true });
         assert!(matches!(step, Step::PassResponse), "{step:?}");
     }
-    let phase = if let At::In(phase) = at { phase } else { Phase::Forwarded };
-    assert_eq!(enforcement.phase, phase);
     enforcement
 }
 
@@ -129,12 +126,12 @@ fn tell(world: &World, enforcement: &mut Enforcement, told: Told) -> Step {
 const fn fits(at: At, told: Told) -> bool {
     matches!(
         (at, told),
-        (At::In(Phase::Begin), Told::RequestHeaders)
-            | (At::In(Phase::CheckingSignature), Told::Signature)
-            | (At::In(Phase::LookingUp), Told::Callout | Told::RequestBody)
-            | (At::In(Phase::AwaitingBody), Told::RequestBody)
-            | (At::In(Phase::Held), Told::ResponseHeaders)
-            | (At::In(Phase::HoldingResponse), Told::ResponseBody)
+        (At::Begin, Told::RequestHeaders)
+            | (At::CheckingSignature, Told::Signature)
+            | (At::LookingUp, Told::Callout | Told::RequestBody)
+            | (At::AwaitingBody, Told::RequestBody)
+            | (At::Held, Told::ResponseHeaders)
+            | (At::HoldingResponse, Told::ResponseBody)
     )
 }
 
@@ -153,12 +150,12 @@ fn what_does_not_fit_closes_and_what_comes_after_the_end_changes_nothing() {
             let place = format!("{at:?} {told:?}: {step:?}");
             let after = record(&enforcement);
             match (at, told) {
-                (At::In(Phase::Replied), _) => {
+                (At::Replied, _) => {
                     assert!(matches!(step, Step::Wait), "{place}");
                     assert_eq!(after, before, "{place}");
                 }
                 // What was let go cannot be called back, but for a host that could not let it go.
-                (At::In(Phase::Forwarded) | At::Released, told) if told != Told::Failed => {
+                (At::Forwarded | At::Released, told) if told != Told::Failed => {
                     assert!(matches!(step, Step::PassResponse), "{place}");
                     assert_eq!(after, before, "{place}");
                 }
@@ -188,15 +185,14 @@ fn what_fits_goes_on() {
             let mut enforcement = reach(&world, at);
             let step = tell(&world, &mut enforcement, told);
             let good = match (at, told) {
-                (At::In(Phase::Begin), _) => matches!(step, Step::CheckSignature(_)),
-                (At::In(Phase::CheckingSignature), _)
-                | (At::In(Phase::LookingUp), Told::Callout) => {
+                (At::Begin, _) => matches!(step, Step::CheckSignature(_)),
+                (At::CheckingSignature, _) | (At::LookingUp, Told::Callout) => {
                     matches!(step, Step::Forward(..))
                 }
-                (At::In(Phase::LookingUp), _) => matches!(step, Step::Wait),
-                (At::In(Phase::AwaitingBody), _) => matches!(step, Step::Reply(_)),
-                (At::In(Phase::Held), _) => matches!(step, Step::HoldResponse),
-                (At::In(Phase::HoldingResponse), _) => matches!(step, Step::PassResponse),
+                (At::LookingUp, _) => matches!(step, Step::Wait),
+                (At::AwaitingBody, _) => matches!(step, Step::Reply(_)),
+                (At::Held, _) => matches!(step, Step::HoldResponse),
+                (At::HoldingResponse, _) => matches!(step, Step::PassResponse),
                 _ => false,
             };
             assert!(good, "{at:?} {told:?}: {step:?}");
@@ -208,14 +204,14 @@ fn what_fits_goes_on() {
 fn only_a_held_request_wants_its_response() {
     for at in PHASES {
         let world = World::new();
-        let wanted = matches!(at, At::In(Phase::Held | Phase::HoldingResponse));
+        let wanted = matches!(at, At::Held | At::HoldingResponse);
         assert_eq!(reach(&world, at).wants_response(), wanted, "{at:?}");
     }
 }
 
 #[test]
 fn a_request_that_never_came_to_a_decision_is_recorded_as_the_deny_it_was() {
-    for at in [At::In(Phase::Begin), At::In(Phase::CheckingSignature)] {
+    for at in [At::Begin, At::CheckingSignature] {
         let record = record(&reach(&World::new(), at));
         assert_eq!(
             (&record["effect"], &record["reason"]),
@@ -223,12 +219,7 @@ fn a_request_that_never_came_to_a_decision_is_recorded_as_the_deny_it_was() {
         );
         assert_eq!(record["outcome"]["forwarded"], false);
     }
-    for at in [
-        At::In(Phase::LookingUp),
-        At::In(Phase::AwaitingBody),
-        At::In(Phase::Held),
-        At::In(Phase::HoldingResponse),
-    ] {
+    for at in [At::LookingUp, At::AwaitingBody, At::Held, At::HoldingResponse] {
         let record = record(&reach(&World::new(), at));
         assert_eq!(record["effect"], "deny", "{at:?}");
     }

@@ -35,9 +35,11 @@ impl Told {
             Step::HoldResponse => Self::Response(b"", true),
             // The second of two look-ups.
             Step::Wait => Self::Callout(1, Some(200), b""),
-            Step::CheckSignature(_) | Step::Forward(..) | Step::PassResponse | Step::Reply(_) => {
-                return None;
-            }
+            Step::Ask(_)
+            | Step::CheckSignature(_)
+            | Step::Forward(..)
+            | Step::PassResponse
+            | Step::Reply(_) => return None,
         })
     }
 
@@ -349,6 +351,7 @@ proptest! {
                 }
                 Step::CallOut(_) | Step::HoldResponse | Step::NeedBody | Step::Wait => {}
                 Step::CheckSignature(_) => prop_assert!(false, "checked above"),
+                Step::Ask(_) => prop_assert!(false, "no token here is bound"),
             }
         }
         prop_assert!(sent <= 1);

@@ -69,24 +69,6 @@ fn two_authorization_headers_are_refused_even_when_they_agree() {
 }
 
 #[test]
-fn a_token_bound_to_its_sender_needs_a_proof_whatever_the_scheme() {
-    let bound = token(&json!({"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}));
-    for scheme in ["Bearer", "DPoP", "dpop"] {
-        let seen = World::new()
-            .bare("GET", "/v1/tickets/7")
-            .header("authorization", &format!("{scheme} {bound}"))
-            .header("dpop", "e30.e30.e30")
-            .send();
-        seen.refused(401, "sender-not-proved");
-    }
-    let seen = World::new()
-        .bare("GET", "/v1/tickets/7")
-        .header("authorization", &format!("DPoP {}", token(&json!({}))))
-        .send();
-    seen.forwarded();
-}
-
-#[test]
 fn every_signature_that_is_not_the_issuers_is_refused() {
     let stranger = signed(&other_key(), &json!({}));
     let good = token(&json!({}));

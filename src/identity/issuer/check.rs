@@ -5,7 +5,8 @@ use super::*;
 /// How far a clock may be off unless the policy says.
 pub(super) const DEFAULT_SKEW: Span = Span::from_secs(30);
 /// How far it may be said to be off: more would make short lifetimes pointless.
-const LARGEST_SKEW: Span = Span::from_secs(60);
+pub(crate) const LARGEST_SKEW: Span = Span::from_secs(60);
+
 /// Checks everything but algorithms and keys, and what only the whole policy shows: that names of
 /// issuers and claims are no two things.
 pub(super) fn written(issuer: &document::Issuer, pointer: &str, problems: &mut Vec<Problem>) {

@@ -36,6 +36,7 @@ impl Issuer {
             ("may_name_actors_of", texts(self.may_name_actors_of.iter().map(String::as_str))),
             ("clock_skew", span(self.clock_skew)),
             ("sender_constraint", text(sender_constraint_name(self.sender_constraint))),
+            ("dpop_nonce", Json::Bool(self.dpop_nonce)),
         ]);
         object(members)
     }

@@ -107,7 +107,13 @@ static ISSUER: Section = Section::new(
             "sender_constraint",
             Choice(&["honoured", "required"]),
             "honoured",
-            "`required` refuses tokens that are not bound to their sender (`cnf`).",
+            "`required` refuses tokens that are not bound to their sender by a DPoP key (`cnf.jkt`, RFC 9449) or a client certificate (`cnf.x5t#S256`, RFC 8705). A token that is bound is never taken without its proof.",
+        ),
+        optional(
+            "dpop_nonce",
+            Bool,
+            "false",
+            "`true`: a DPoP proof counts only with a nonce of this gateway (RFC 9449 §9), which a refusal brings.",
         ),
         optional(
             "development",

@@ -77,6 +77,7 @@ impl Walk {
                 .choice_of(&map, "sender_constraint", &bound)
                 .unwrap_or_default(),
             development: map.get("development").and_then(|at| self.truth(at)).unwrap_or(false),
+            dpop_nonce: map.get("dpop_nonce").and_then(|at| self.truth(at)).unwrap_or_default(),
             ..Issuer::default()
         };
         for (name, at) in map.get("claims").map(|at| self.members(at)).unwrap_or_default() {

@@ -1,6 +1,9 @@
 //! `ambit token`.
 
-use ambit_test_harness::demo::issuer::Wanted;
+use ambit_test_harness::demo::issuer::{Wanted, ed25519, seed};
+use ambit_test_harness::proof::{About, Proof, thumbprint};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 use std::io;
 use std::process::ExitCode;
@@ -30,6 +33,9 @@ pub(super) struct Asked {
     /// One that another key signed.
     #[arg(long)]
     forged: bool,
+    /// Bound to a new key, with a proof for one request: prints two headers, for `curl -H @-`.
+    #[arg(long, value_names = ["METHOD", "URL"], num_args = 2)]
+    dpop: Option<Vec<String>>,
 }
 
 impl Asked {
@@ -49,6 +55,17 @@ impl Asked {
 
 pub(super) fn print(asked: &Asked) -> io::Result<ExitCode> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    println!("{}", runtime.block_on(asked.wanted().fetch())?);
+    let fetch = |wanted: Wanted| runtime.block_on(wanted.fetch());
+    match asked.dpop.as_deref() {
+        Some([method, uri]) => {
+            let key = ed25519()?;
+            let token = fetch(Wanted { bound_to: thumbprint(&key), ..asked.wanted() })?;
+            let id = URL_SAFE_NO_PAD.encode(seed()?);
+            let about = About { token: &token, method, uri, id: &id };
+            println!("authorization: DPoP {token}");
+            println!("dpop: {}", Proof::default().sign(&key, &about));
+        }
+        _ => println!("{}", fetch(asked.wanted())?),
+    }
     Ok(ExitCode::SUCCESS)
 }

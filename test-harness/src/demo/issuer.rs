@@ -62,6 +62,9 @@ impl Issuer {
         if let (Value::Object(members), false) = (&mut claims, wanted.groups().is_empty()) {
             members.insert("groups".to_owned(), json!(wanted.groups()));
         }
+        if let (Value::Object(members), false) = (&mut claims, wanted.bound_to.is_empty()) {
+            members.insert("cnf".to_owned(), json!({ "jkt": wanted.bound_to }));
+        }
         let named = self.keys.iter().find(|key| key.algorithm() == wanted.algorithm)?;
         let signing = if wanted.forged { &self.forger } else { named };
         let header = json!({ "alg": signing.algorithm(), "typ": "at+jwt", "kid": kid(signing) });
@@ -96,7 +99,11 @@ pub fn seed() -> io::Result<[u8; 32]> {
     Ok(seed)
 }
 
-fn ed25519() -> io::Result<SigningKey> {
+/// A key that nobody else has.
+///
+/// # Errors
+/// The machine gives no randomness.
+pub fn ed25519() -> io::Result<SigningKey> {
     SigningKey::ed25519_from_seed(&seed()?).map_err(io::Error::other)
 }
 
@@ -128,7 +135,7 @@ fn now() -> i64 {
 }
 
 /// Serves keys and tokens: `/jwks`, and
-/// `/token?as=alice&agent=support-assistant[&scope=…][&age=…][&lifetime=…][&alg=…][&forged=1]`.
+/// `/token?as=alice&agent=support-assistant[&scope=…][&age=…][&lifetime=…][&alg=…][&forged=1][&jkt=…]`.
 pub(super) async fn serve(issuer: Arc<Issuer>, port: u16) -> io::Result<()> {
     web::serve(port, move |request| match request.uri().path() {
         "/jwks" => web::json(200, &issuer.jwks()),

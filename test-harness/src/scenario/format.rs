@@ -1,6 +1,7 @@
 //! The file format.
 
-use super::token::{key, rsa_key};
+use super::token::{key, rsa_key, sender};
+use crate::proof::{self, About, Proof};
 use crate::suite::{Case, Cell, Target};
 use ambit::policy::node::{Kind, Node};
 use ambit::policy::read::{read_yaml, to_json};
@@ -109,6 +110,9 @@ pub struct Ask {
     /// Members of the token's header over the good ones.
     #[serde(default)]
     pub token_header: Map<String, Value>,
+    /// A proof of possession that comes with the token; without one it is a bearer token.
+    #[serde(default)]
+    pub dpop: Option<Proof>,
     /// Method.
     #[serde(default = "get")]
     pub method: String,
@@ -288,8 +292,20 @@ impl Ask {
     #[must_use]
     pub fn header_bytes(&self, token: Option<&str>) -> Vec<(String, Vec<u8>)> {
         let mut headers = Vec::new();
+        let scheme = self.dpop.as_ref().map_or("Bearer", |proof| &proof.scheme);
         if let Some(token) = token {
-            headers.push(("authorization".to_owned(), format!("Bearer {token}").into_bytes()));
+            headers.push(("authorization".to_owned(), format!("{scheme} {token}").into_bytes()));
+        }
+        if let (Some(token), Some(proof)) = (token, self.dpop.as_ref().filter(|p| !p.missing)) {
+            let path = self.path.split('?').next().unwrap_or_default();
+            let uri = format!("http://{}{path}", self.host);
+            let about = About { token, method: &self.method, uri: &uri, id: &self.name };
+            let mut proof = proof.clone();
+            if proof.header.get("jwk").and_then(Value::as_str) == Some("SENDER") {
+                proof.header.insert("jwk".to_owned(), proof::public(&sender(false)));
+            }
+            let value = proof.sign(&sender(proof.forged), &about);
+            headers.push(("dpop".to_owned(), value.into_bytes()));
         }
         headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), bytes(value))));
         headers

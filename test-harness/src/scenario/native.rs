@@ -4,9 +4,12 @@ use super::format::{Ask, ScenarioFile, Scripted};
 use super::observed::Reached;
 use super::{Engine, Observed};
 use ambit::enforcement::{
-    self, Callout, CalloutReply, Edits, Enforcement, Event, Ids, Outcome, SignatureVerdict, Step,
+    self, Answer, Callout, CalloutReply, Edits, Enforcement, Event, Ids, Memory, Outcome, Question,
+    SignatureVerdict, Step,
 };
 use ambit::{Timestamp, policy::Policy};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,7 +23,12 @@ pub struct Native {
     engine: Rc<enforcement::Engine>,
     /// Whether bodies are told as they arrive, and callouts end last first.
     in_pieces: bool,
+    /// Proofs that were used.
+    used: RefCell<BTreeSet<[u8; 32]>>,
 }
+
+/// What stands for the random bytes of a process.
+const SECRET: [u8; 32] = [3; 32];
 
 /// Status, headers, body.
 type ClientAnswer = (u16, Vec<(String, String)>, Vec<u8>);
@@ -45,7 +53,8 @@ impl Native {
         let environment =
             |name: &str| (name == "AMBIT_SIGNING_KEY").then(|| SIGNING_KEY.to_owned());
         let engine = enforcement::Engine::with(loaded, &environment).map_err(|e| e.to_string())?;
-        Ok(Self { file: file.clone(), engine: Rc::new(engine), in_pieces: false })
+        let (engine, used) = (Rc::new(engine), RefCell::default());
+        Ok(Self { file: file.clone(), engine, in_pieces: false, used })
     }
 
     /// As [`Native::new`]; and bodies are told as they arrive, and callouts end last first.
@@ -77,6 +86,10 @@ impl Native {
         let answer = ask.upstream.as_ref().unwrap_or(&self.file.upstream);
         loop {
             step = match step {
+                Step::Ask(question) => {
+                    let answer = self.answer(question);
+                    enforcement.on(now(), Event::Answered(answer))
+                }
                 Step::CheckSignature(check) => {
                     let verdict = match check.verify() {
                         true => SignatureVerdict::Valid,
@@ -107,6 +120,18 @@ impl Native {
                 }
                 Step::HoldResponse | Step::Wait => return enforcement,
             };
+        }
+    }
+
+    /// What a process without TLS answers.
+    fn answer(&self, question: Question) -> Answer {
+        match question {
+            Question::PeerCertificate => Answer::PeerCertificate(None),
+            Question::Secret => Answer::Secret(SECRET),
+            Question::FirstUse(proof) => {
+                let fresh = self.used.borrow_mut().insert(proof.name);
+                Answer::FirstUse(if fresh { Memory::Fresh } else { Memory::Used })
+            }
         }
     }
 

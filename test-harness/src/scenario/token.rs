@@ -1,6 +1,7 @@
 //! The test issuer: its keys, and the token that a scenario's request presents.
 
 use super::format::Ask;
+use crate::proof;
 use ambit::identity::issue::{SigningKey, SigningKeyError};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,24 +18,10 @@ impl Ask {
             "iat": now, "exp": now.saturating_add(300), "jti": "t1",
         });
         let mut header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": "k1" });
-        if let Value::Object(members) = &mut payload {
-            for (name, value) in claims {
-                match value {
-                    Value::Null => {
-                        members.remove(name);
-                    }
-                    // `now-600` and `now+60` are times.
-                    Value::String(text) if text.starts_with("now") => {
-                        let offset: i64 =
-                            text.trim_start_matches("now").parse().unwrap_or_default();
-                        members.insert(name.clone(), json!(now.saturating_add_signed(offset)));
-                    }
-                    value => {
-                        members.insert(name.clone(), value.clone());
-                    }
-                }
-            }
+        if let (Value::Object(members), Some(_)) = (&mut payload, &self.dpop) {
+            members.insert("cnf".to_owned(), json!({ "jkt": proof::thumbprint(&sender(false)) }));
         }
+        proof::over(&mut payload, claims, now);
         if let Value::Object(members) = &mut header {
             members.extend(self.token_header.clone());
             members.retain(|_, value| !value.is_null());
@@ -58,6 +45,11 @@ pub fn key() -> SigningKey {
 fn es256(seed: [u8; 32]) -> SigningKey {
     // These seeds are in range; others are not given.
     usable(SigningKey::es256_from_seed(&seed))
+}
+
+/// The test sender's key, which bound tokens are bound to, or a thief's.
+pub(super) fn sender(forged: bool) -> SigningKey {
+    es256([if forged { 6 } else { 5 }; 32])
 }
 
 /// The test issuer's key where a provider signs with RSA only, or a forger's.

@@ -3,24 +3,6 @@
 use crate::recipe::{parsed, root, text};
 use std::collections::BTreeSet;
 
-/// Callbacks that the SDK exports and Ambit has no use for: TCP, gRPC, queues, foreign functions,
-/// and the beginning and end of a VM and a stream, where it has nothing to do.
-const UNUSED_CALLBACKS: [&str; 13] = [
-    "proxy_on_done",
-    "proxy_on_downstream_connection_close",
-    "proxy_on_downstream_data",
-    "proxy_on_foreign_function",
-    "proxy_on_grpc_close",
-    "proxy_on_grpc_receive",
-    "proxy_on_grpc_receive_initial_metadata",
-    "proxy_on_grpc_receive_trailing_metadata",
-    "proxy_on_new_connection",
-    "proxy_on_queue_ready",
-    "proxy_on_upstream_connection_close",
-    "proxy_on_upstream_data",
-    "proxy_on_vm_start",
-];
-
 /// No capability: Envoy always has it.
 const ALLOCATE: &str = "proxy_on_memory_allocate";
 

@@ -3,6 +3,7 @@
 use super::{Exchange, Phase};
 use crate::filter::last_resort::{complain, or_complain};
 use crate::host::{self, Half, HostError};
+use crate::senders;
 use ambit::enforcement::{Callout, CalloutReply, Edits, Event, HeldPermit, Permit, Reply, Step};
 use proxy_wasm::types::Action as FilterAction;
 
@@ -22,6 +23,10 @@ pub(super) enum Taken {
 impl Exchange {
     pub(super) fn take(&mut self, step: Step) -> Result<Taken, HostError> {
         match step {
+            Step::Ask(question) => {
+                let event = Event::Answered(senders::answer(&question, self.now)?);
+                Ok(Taken::Next(self.enforcement.on(self.now, event)))
+            }
             Step::CallOut(callouts) => {
                 callouts.iter().for_each(|callout| self.call_out(callout));
                 Ok(Taken::Rest)

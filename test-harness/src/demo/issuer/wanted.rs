@@ -25,6 +25,8 @@ pub struct Wanted {
     pub algorithm: String,
     /// Whether another key than the issuer's signs it.
     pub forged: bool,
+    /// The thumbprint of the key that it is bound to (`cnf.jkt`); empty for none.
+    pub bound_to: String,
 }
 
 impl Wanted {
@@ -39,6 +41,7 @@ impl Wanted {
             lifetime: LIFETIME,
             algorithm: "EdDSA".to_owned(),
             forged: false,
+            bound_to: String::new(),
         }
     }
 
@@ -71,9 +74,10 @@ impl Wanted {
                 "lifetime" => wanted.lifetime = number()?,
                 "alg" => wanted.algorithm.clone_from(value),
                 "forged" => wanted.forged = value == "1",
+                "jkt" => wanted.bound_to.clone_from(value),
                 _ => {
                     return Err(format!(
-                        "`{name}` is none of as, agent, scope, age, lifetime, alg, forged"
+                        "`{name}` is none of as, agent, scope, age, lifetime, alg, forged, jkt"
                     ));
                 }
             }
@@ -105,6 +109,9 @@ impl Wanted {
         }
         if self.forged {
             add("forged", "1");
+        }
+        if !self.bound_to.is_empty() {
+            add("jkt", &self.bound_to);
         }
         target
     }
@@ -159,6 +166,7 @@ mod tests {
                 ..Wanted::new("o'neil & söhne+co", "a=b%2f")
             },
             Wanted { scope: String::new(), ..Wanted::new("alice", "x") },
+            Wanted { bound_to: "k-_9".to_owned(), ..Wanted::new("alice", "x") },
         ];
         for wanted in all {
             assert!(!wanted.target().contains('\''));
