@@ -2,7 +2,6 @@
 //! versions of the module share one, and a real Envoy asks a real issuer.
 
 #![expect(
-    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test may fail loudly"
