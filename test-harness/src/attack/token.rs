@@ -147,7 +147,7 @@ fn text(template: Option<&str>, mark: &str, members: &Map<String, Value>, now: i
         None => json,
         Some(template) => {
             let inner = json.trim_start_matches('{').trim_end_matches('}');
-            times(&template.replace(mark, inner), now)
+            super::wire::repeated(&times(&template.replace(mark, inner), now))
         }
     }
 }

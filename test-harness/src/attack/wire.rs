@@ -25,13 +25,19 @@ impl Texts {
         for (name, value) in &self.replaced {
             text = text.replace(name, value);
         }
-        while let Some((before, after)) = text.split_once("{rep:") {
-            let Some((inner, tail)) = after.split_once('}') else { break };
-            let (what, times) = inner.rsplit_once(':').unwrap_or((inner, "1"));
-            text = format!("{before}{}{tail}", what.repeat(times.parse().unwrap_or(1)));
-        }
-        unescaped(&text)
+        unescaped(&repeated(&text))
     }
+}
+
+/// A text with each `{rep:TEXT:N}` as N times TEXT.
+pub(super) fn repeated(text: &str) -> String {
+    let mut text = text.to_owned();
+    while let Some((before, after)) = text.split_once("{rep:") {
+        let Some((inner, tail)) = after.split_once('}') else { break };
+        let (what, times) = inner.rsplit_once(':').unwrap_or((inner, "1"));
+        text = format!("{before}{}{tail}", what.repeat(times.parse().unwrap_or(1)));
+    }
+    text
 }
 
 fn unescaped(text: &str) -> Vec<u8> {
