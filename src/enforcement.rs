@@ -29,11 +29,12 @@ use crate::decision::{Decision, Effect, Reason};
 use crate::identity::{SignatureCheck, VerifiedToken};
 use crate::policy::document::{Mode, Tier};
 use crate::policy::routes::Match;
+use crate::request::query;
 use crate::request::{
     AccessRequest, Action, AttributeState, Credential, HostAbilities, HttpFacts, Mapped,
 };
 use crate::time::Timestamp;
-use asked::Asked;
+use asked::{Asked, Form};
 use std::rc::Rc;
 
 /// One request, from its first byte to its record.
@@ -146,7 +147,11 @@ impl Enforcement {
                 self.take_body(bytes, end);
                 match self.body {
                     Body { too_large: false, complete: false, .. } => Step::NeedBody,
-                    Body { .. } => self.with_body(now),
+                    // The token may have ended while the body came.
+                    Body { .. } => {
+                        let decision = self.decide(now);
+                        self.with_body(now, decision)
+                    }
                 }
             }
             (Phase::Held, Event::ResponseHeaders { headers, end }) => {
@@ -363,22 +368,33 @@ impl Enforcement {
         if decision.waits_for.lookup {
             return self.look_up(now, decision);
         }
-        if decision.waits_for.response {
-            return self.forward_held(decision);
-        }
-        if decision.approval.is_some() {
-            // The digest of what a person would approve covers the body.
+        if self.reads_form(&decision) || decision.approval.is_some() {
+            // What a person would approve, and what a form asks for, is in the body's own bytes.
             if self.asked.encoded_body {
                 return self.refuse(Reason::MalformedRequest);
             }
-            self.decision = Some(decision);
             if self.body.complete || self.body.too_large {
-                return self.with_body(now);
+                return self.with_body(now, decision);
             }
+            self.decision = Some(decision);
             self.phase = Phase::AwaitingBody;
             return Step::NeedBody;
         }
-        self.conclude(decision)
+        self.go_on(decision)
+    }
+
+    /// Whether a form's fields matter: frameworks let one ask for another method than was decided
+    /// on, and a token in one ends up where forms do.
+    fn reads_form(&self, decision: &Decision) -> bool {
+        let may_go = decision.effect == Effect::Allow || decision.waits_for.response;
+        self.asked.form != Form::None && may_go
+    }
+
+    fn go_on(&mut self, decision: Decision) -> Step {
+        match decision.waits_for.response {
+            true => self.forward_held(decision),
+            false => self.conclude(decision),
+        }
     }
 
     /// Takes the body so far. One that is larger than may be held is not kept: whether that
@@ -391,26 +407,34 @@ impl Enforcement {
         }
     }
 
-    /// The body is complete or too large, and the decision asks for an approval.
-    fn with_body(&mut self, now: Timestamp) -> Step {
-        let Some(decision) = self.decision.take() else {
-            return self.refuse(Reason::HostFailure);
-        };
-        if self.body.too_large {
+    /// The body is complete or too large, and the decision needs it.
+    fn with_body(&mut self, now: Timestamp, decision: Decision) -> Step {
+        let needed = decision.approval.is_some() || self.reads_form(&decision);
+        if needed && self.body.too_large {
             return self.refuse(Reason::BodyTooLarge);
         }
-        if self.asked.form && crate::request::credentials::in_form(&self.body.bytes) {
+        let bytes = &self.body.bytes;
+        let (token, method) = match self.asked.form {
+            Form::None => (false, false),
+            Form::Encoded => (query::form_has_token(bytes), query::form_overrides_method(bytes)),
+            Form::Multipart => {
+                (query::multipart_has_token(bytes), query::multipart_overrides_method(bytes))
+            }
+        };
+        if needed && token {
             return self.refuse(Reason::TokenInUrl);
         }
-        if self.asked.form && crate::request::query::form_overrides_method(&self.body.bytes) {
+        if needed && method {
             return self.refuse(Reason::MalformedRequest);
         }
-        match written::Approval::of(self, &decision, now) {
-            Ok(approval) => self.approval = Some(approval),
-            // Without a digest nobody could approve exactly this.
-            Err(reason) => return self.refuse(reason),
+        if decision.approval.is_some() {
+            match written::Approval::of(self, &decision, now) {
+                Ok(approval) => self.approval = Some(approval),
+                // Without a digest nobody could approve exactly this.
+                Err(reason) => return self.refuse(reason),
+            }
         }
-        self.conclude(decision)
+        self.go_on(decision)
     }
 
     fn refuse(&mut self, reason: Reason) -> Step {

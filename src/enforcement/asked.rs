@@ -9,24 +9,80 @@ use crate::request::{credentials, host, path, query};
 const MAX_HEADERS: usize = 256;
 const MAX_BYTES: usize = 98_304;
 
-/// Ways to ask for another method, path or host than the request line's; some upstreams obey them.
-const OVERRIDES: [&str; 16] = [
+/// What no client may say, sorted: ways to ask for another method, path or host than the request
+/// line's, which some upstreams obey, and headers by which proxies tell an upstream who asks and from
+/// where. Who asks stands in `ambit` alone. Those that Envoy itself sets before its filters are not
+/// among them.
+const OVERRIDES: [&str; 69] = [
+    "cf-access-authenticated-user-email",
+    "cf-access-jwt-assertion",
+    "cf-connecting-ip",
+    "client-ip",
+    "fastly-client-ip",
+    "forwarded",
+    "remote-user",
+    "true-client-ip",
+    "x-amzn-oidc-accesstoken",
+    "x-amzn-oidc-data",
+    "x-amzn-oidc-identity",
+    "x-auth-request-access-token",
+    "x-auth-request-email",
+    "x-auth-request-groups",
+    "x-auth-request-preferred-username",
+    "x-auth-request-user",
+    "x-authenticated-user",
+    "x-authenticated-userid",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-consumer-custom-id",
+    "x-consumer-id",
+    "x-consumer-username",
+    "x-credential-identifier",
+    "x-envoy-attempt-count",
+    "x-envoy-original-host",
     "x-envoy-original-path",
+    "x-envoy-original-url",
+    "x-envoy-peer-metadata",
+    "x-envoy-peer-metadata-id",
+    "x-forwarded-access-token",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-host",
+    "x-forwarded-host-override",
     "x-forwarded-method",
     "x-forwarded-path",
+    "x-forwarded-preferred-username",
+    "x-forwarded-prefix",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
     "x-forwarded-uri",
-    "x-original-path",
+    "x-forwarded-user",
+    "x-goog-authenticated-user-email",
+    "x-goog-authenticated-user-id",
+    "x-goog-iap-jwt-assertion",
+    "x-host",
+    "x-http-host-override",
     "x-http-method",
     "x-http-method-override",
+    "x-http-path-override",
     "x-method-override",
+    "x-ms-client-principal",
+    "x-ms-client-principal-id",
+    "x-ms-client-principal-name",
     "x-original-host",
     "x-original-method",
+    "x-original-path",
+    "x-original-request-uri",
     "x-original-uri",
     "x-original-url",
     "x-override-url",
+    "x-real-ip",
+    "x-remote-user",
     "x-rewrite-uri",
     "x-rewrite-url",
-    "x-forwarded-host",
+    "x-user",
+    "x-user-id",
+    "x-webauth-user",
 ];
 
 /// What Ambit needs of a request's headers.
@@ -51,8 +107,8 @@ pub(super) struct Asked {
     pub(super) if_unmodified_since: Option<String>,
     /// Whether the body is encoded, so that its bytes are not what the upstream reads.
     pub(super) encoded_body: bool,
-    /// Whether the body is a form, where a token may hide.
-    pub(super) form: bool,
+    /// Whether the body is a form, where a token or another method may hide.
+    pub(super) form: Form,
     /// The names of all headers, lower case.
     pub(super) names: Vec<String>,
     /// Names to remove in every mode.
@@ -62,6 +118,18 @@ pub(super) struct Asked {
     /// Values of headers that a resource binds in an approval: name, value; `None` where it is no
     /// plain text.
     pub(super) bound: Vec<(String, Option<String>)>,
+}
+
+/// A body whose fields frameworks read as they read a query's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Form {
+    /// None.
+    #[default]
+    None,
+    /// `application/x-www-form-urlencoded`
+    Encoded,
+    /// `multipart/form-data` and its kin.
+    Multipart,
 }
 
 impl Asked {
@@ -109,7 +177,7 @@ impl Asked {
         let consumed = matches!(text.as_str(), "ambit-approval" | "ambit-grant");
         if plain.starts_with("ambit") && !consumed {
             self.forged.push(text.clone());
-        } else if OVERRIDES.contains(&plain.as_str()) {
+        } else if OVERRIDES.binary_search(&plain.as_str()).is_ok() {
             self.overrides.push(text.clone());
         }
         self.names.push(text);
@@ -130,6 +198,10 @@ impl Asked {
             return Err(BAD);
         }
         self.scheme = one.get(":scheme")?.unwrap_or("http").to_ascii_lowercase();
+        // Another scheme has other defaults, and an upstream that believes it another origin.
+        if !matches!(self.scheme.as_str(), "http" | "https") {
+            return Err(BAD);
+        }
         let authority = one.get(":authority")?.ok_or(BAD)?;
         self.host = host::parse(authority, &self.scheme).ok_or(BAD)?;
         let target = one.get(":path")?.ok_or(BAD)?;
@@ -191,8 +263,15 @@ impl Asked {
         self.encoded_body = one
             .get("content-encoding")?
             .is_some_and(|value| !value.eq_ignore_ascii_case("identity"));
-        self.form = self.content_type.as_deref().is_some_and(|value| {
-            value.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded")
+        self.form = self.content_type.as_deref().map_or(Form::None, |value| {
+            let value = value.trim_start().to_ascii_lowercase();
+            if value.starts_with("application/x-www-form-urlencoded") {
+                Form::Encoded
+            } else if value.starts_with("multipart/") {
+                Form::Multipart
+            } else {
+                Form::None
+            }
         });
         if self.query.as_deref().is_some_and(credentials::in_query) {
             return Err(Reason::TokenInUrl);

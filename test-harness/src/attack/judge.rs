@@ -6,7 +6,7 @@ use super::world;
 
 /// Headers that upstreams believe, because a gateway or a server in front sets them. Names with
 /// `_` count as those with `-`, for many servers read them so.
-const BELIEVED: [&str; 42] = [
+const BELIEVED: [&str; 41] = [
     "client-ip",
     "cf-connecting-ip",
     "front-end-https",
@@ -17,7 +17,6 @@ const BELIEVED: [&str; 42] = [
     "x-auth-request-email",
     "x-auth-request-groups",
     "x-auth-request-user",
-    "x-auth-sub",
     "x-authenticated-user",
     "x-client-ip",
     "x-cluster-client-ip",

@@ -130,8 +130,10 @@ fn collect(
     current: usize,
 ) {
     for received in target.upstream.take() {
-        let mark = received.all(MARK);
-        let step = sent.iter_mut().rev().flatten().find(|step| mark.first() == Some(&step.mark));
+        let marks = received.all(MARK);
+        // A folded line may have been joined to it.
+        let mark = marks.first().and_then(|mark| mark.split_whitespace().next());
+        let step = sent.iter_mut().rev().flatten().find(|step| mark == Some(&step.mark));
         match step {
             Some(step) => step.received.push(received),
             None => stray.push((current, received)),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait for more after bytes that may be no whole request.
-const IDLE: Duration = Duration::from_millis(120);
+const IDLE: Duration = Duration::from_millis(60);
 
 /// Texts that stand for others in a request.
 pub(super) struct Texts {
