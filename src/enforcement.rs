@@ -18,6 +18,7 @@ mod reply;
 mod response;
 mod written;
 
+pub use asked::is_no_trailer;
 pub use engine::{Engine, Environment};
 pub use event::{
     Callout, CalloutReply, Edits, Event, Header, HeldPermit, Ids, Outcome, Permit, Reply,

@@ -13,7 +13,7 @@ const MAX_BYTES: usize = 98_304;
 /// line's, which some upstreams obey, and headers by which proxies tell an upstream who asks and from
 /// where. Who asks stands in `ambit` alone. Those that Envoy itself sets before its filters are not
 /// among them.
-const OVERRIDES: [&str; 69] = [
+pub(super) const OVERRIDES: [&str; 69] = [
     "cf-access-authenticated-user-email",
     "cf-access-jwt-assertion",
     "cf-connecting-ip",
@@ -84,6 +84,29 @@ const OVERRIDES: [&str; 69] = [
     "x-user-id",
     "x-webauth-user",
 ];
+
+/// Whether a trailer of this name must not reach the upstream: names that only Ambit sets, and what
+/// decides on a request, which no trailer may (RFC 9110 §6.5.1).
+#[must_use]
+pub fn is_no_trailer(name: &[u8]) -> bool {
+    let plain = plain_name(name);
+    plain.starts_with("ambit")
+        || OVERRIDES.binary_search(&plain.as_str()).is_ok()
+        || super::forward::CREDENTIALS.contains(&plain.as_str())
+}
+
+/// A name as servers read it that take `_` for `-`.
+fn plain_name(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).to_ascii_lowercase().replace('_', "-")
+}
+
+/// Whether a name is one that the gateway removes or sets, spelt with `_` so that it would not.
+fn is_disguised(text: &str, plain: &str) -> bool {
+    text.contains('_')
+        && (plain.starts_with("x-envoy-")
+            || plain.starts_with("x-forwarded-")
+            || super::forward::CREDENTIALS.contains(&plain))
+}
 
 /// What Ambit needs of a request's headers.
 #[derive(Debug, Default)]
@@ -177,7 +200,7 @@ impl Asked {
         let consumed = matches!(text.as_str(), "ambit-approval" | "ambit-grant");
         if plain.starts_with("ambit") && !consumed {
             self.forged.push(text.clone());
-        } else if OVERRIDES.binary_search(&plain.as_str()).is_ok() {
+        } else if OVERRIDES.binary_search(&plain.as_str()).is_ok() || is_disguised(&text, &plain) {
             self.overrides.push(text.clone());
         }
         self.names.push(text);

@@ -9,7 +9,8 @@ use crate::policy::document::Credentials;
 const AMBIT: &str = "ambit";
 
 /// The caller's credentials: they end at the gateway unless the resource keeps them.
-const CREDENTIALS: [&str; 4] = ["authorization", "dpop", "cookie", "proxy-authorization"];
+pub(super) const CREDENTIALS: [&str; 4] =
+    ["authorization", "dpop", "cookie", "proxy-authorization"];
 
 /// Consumed by Ambit, whoever may come after it.
 const CONSUMED: [&str; 2] = ["ambit-approval", "ambit-grant"];

@@ -176,7 +176,9 @@ mod tests {
 
     #[test]
     fn another_method_is_seen_in_a_multipart_body() {
-        let body = |name: &str| format!("--x\r\nContent-Disposition: form-data; {name}\r\n\r\nDELETE\r\n--x--\r\n");
+        let body = |name: &str| {
+            format!("--x\r\nContent-Disposition: form-data; {name}\r\n\r\nDELETE\r\n--x--\r\n")
+        };
         for name in [
             "name=\"_method\"",
             "NAME=_method",
@@ -188,7 +190,9 @@ mod tests {
         ] {
             assert!(multipart_overrides_method(body(name).as_bytes()), "{name}");
         }
-        for name in ["name=\"method\"", "name=\"a\"; filename=\"x_method\"", "name=\"payment_method\""] {
+        for name in
+            ["name=\"method\"", "name=\"a\"; filename=\"x_method\"", "name=\"payment_method\""]
+        {
             assert!(!multipart_overrides_method(body(name).as_bytes()), "{name}");
         }
         assert!(multipart_has_token(body("name=\"access_token\"").as_bytes()));

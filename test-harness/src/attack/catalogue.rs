@@ -141,8 +141,8 @@ impl Catalogue {
     /// # Errors
     /// A file cannot be read, a line is not as it should be, or two cases have one id.
     pub fn read(folder: &Path) -> Result<Self, String> {
-        let entries = std::fs::read_dir(folder)
-            .map_err(|error| format!("{}: {error}", folder.display()))?;
+        let entries =
+            std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
         paths.sort();
@@ -150,7 +150,8 @@ impl Catalogue {
         for path in paths {
             let name = path.display().to_string();
             let class = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-            let text = std::fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
+            let text =
+                std::fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
             let read = read_file(&name, &class.unwrap_or_default(), &text)
                 .map_err(|error| format!("{name}: {error}"))?;
             cases.extend(read);

@@ -8,7 +8,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(1);
 const FRAME_MOST: usize = 16_384;
 
 const DATA: u8 = 0;

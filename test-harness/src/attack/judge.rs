@@ -149,8 +149,7 @@ mod tests {
 
     #[test]
     fn what_a_caller_may_do_is_no_attack_and_everything_else_is() {
-        let alice =
-            Asker { caller: "alice".to_owned(), rights: world::rights("alice") };
+        let alice = Asker { caller: "alice".to_owned(), rights: world::rights("alice") };
         let judged = |target: &str, headers: &[(&str, &str)]| {
             wrong(&alice, &received(target, headers), "ambit")
         };

@@ -56,17 +56,24 @@ pub(super) fn filters(keys: &Keys) -> Vec<Value> {
         .iter()
         .map(|prefix| json!({ "remove_on_match": { "key_matcher": { "prefix": prefix } } }));
     let whole = REMOVED_WHOLE.iter();
-    let removed: Vec<Value> =
-        prefixes.chain(whole.map(|name| json!({ "remove": name }))).collect();
+    let removed: Vec<Value> = prefixes.chain(whole.map(|name| json!({ "remove": name }))).collect();
     vec![
-        named("envoy.filters.http.header_mutation", "header_mutation.v3.HeaderMutation", json!({
-            "mutations": { "request_mutations": removed },
-        })),
+        named(
+            "envoy.filters.http.header_mutation",
+            "header_mutation.v3.HeaderMutation",
+            json!({
+                "mutations": { "request_mutations": removed },
+            }),
+        ),
         named("envoy.filters.http.cors", "cors.v3.Cors", json!({})),
         named("envoy.filters.http.jwt_authn", "jwt_authn.v3.JwtAuthentication", jwt_authn(keys)),
-        named("envoy.filters.http.rbac", "rbac.v3.RBAC", json!({
-            "rules": { "action": "ALLOW", "policies": policies() },
-        })),
+        named(
+            "envoy.filters.http.rbac",
+            "rbac.v3.RBAC",
+            json!({
+                "rules": { "action": "ALLOW", "policies": policies() },
+            }),
+        ),
     ]
 }
 
@@ -131,9 +138,7 @@ fn jwt_authn(keys: &Keys) -> Value {
         })
     };
     let requires = |audience: &str| {
-        let one = |name: &str| {
-            json!({ "provider_and_audiences": { "provider_name": name, "audiences": [audience] } })
-        };
+        let one = |name: &str| json!({ "provider_and_audiences": { "provider_name": name, "audiences": [audience] } });
         json!({ "requires_any": { "requirements": [one("idp"), one("partner")] } })
     };
     let billing = json!({
@@ -164,13 +169,16 @@ fn policies() -> Value {
                 json!({ "header": { "name": ":method", "string_match": { "exact": method } } })
             })
             .collect();
-        policies.insert(name, json!({
-            "permissions": [{ "and_rules": { "rules": [
-                { "or_rules": { "rules": methods } },
-                { "url_path": { "path": path } },
-            ] } }],
-            "principals": [{ "and_ids": { "ids": who } }],
-        }));
+        policies.insert(
+            name,
+            json!({
+                "permissions": [{ "and_rules": { "rules": [
+                    { "or_rules": { "rules": methods } },
+                    { "url_path": { "path": path } },
+                ] } }],
+                "principals": [{ "and_ids": { "ids": who } }],
+            }),
+        );
     };
     let exact = |path: &str| json!({ "exact": path });
     let regex = |path: &str| json!({ "safe_regex": { "regex": path } });

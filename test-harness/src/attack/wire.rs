@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait for more after bytes that may be no whole request.
 const IDLE: Duration = Duration::from_millis(60);
 
@@ -51,12 +51,10 @@ fn unescaped(text: &str) -> Vec<u8> {
             (b'\\', Some(b'n')) => (b'\n', 2),
             (b'\\', Some(b't')) => (b'\t', 2),
             (b'\\', Some(b'\\')) => (b'\\', 2),
-            (b'\\', Some(b'x')) => {
-                match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-                    Some(value) => (value, 4),
-                    None => (b'\\', 1),
-                }
-            }
+            (b'\\', Some(b'x')) => match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+                Some(value) => (value, 4),
+                None => (b'\\', 1),
+            },
             _ => (*byte, 1),
         };
         out.push(value);

@@ -28,8 +28,7 @@ impl Keys {
     pub(super) fn new(folder: &Path) -> Result<Self, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let seed = || issuer::seed().map_err(|error| error.to_string());
-        let ed =
-            || SigningKey::ed25519_from_seed(&seed()?).map_err(|error| error.to_string());
+        let ed = || SigningKey::ed25519_from_seed(&seed()?).map_err(|error| error.to_string());
         let es = || SigningKey::es256_from_seed(&seed()?).map_err(|error| error.to_string());
         let wide = || {
             let seed: Vec<u8> = [seed()?, seed()?].concat().into_iter().take(48).collect();
@@ -128,10 +127,7 @@ pub(super) fn rights(caller: &str) -> Vec<String> {
             let tenant = if caller == "alice" { "acme" } else { "globex" };
             add(&["GET", "HEAD"], &format!("/v1/documents/{tenant}-1"));
             add(&["GET", "HEAD"], &format!("/v1/documents/{tenant}-2"));
-            add(
-                &["GET", "HEAD", "POST", "PUT", "PATCH"],
-                &format!("/v1/users/{caller}/files/*"),
-            );
+            add(&["GET", "HEAD", "POST", "PUT", "PATCH"], &format!("/v1/users/{caller}/files/*"));
             add(&["GET", "HEAD"], "/v1/notes/*");
             add(&["GET", "HEAD"], "/v1/notes");
             add(&["GET", "POST"], "/v1/search");
