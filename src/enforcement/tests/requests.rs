@@ -332,7 +332,8 @@ fn a_form_that_asks_for_another_method_or_carries_a_token_passes_on_no_request()
 #[test]
 fn only_http_and_https_are_schemes_of_a_request() {
     for scheme in ["ftp", "file", "", "ws", "https, http", "http "] {
-        let ask = World::new().ask("GET", "/v1/tickets/7").instead(":scheme", scheme);
+        let world = World::new();
+        let ask = world.ask("GET", "/v1/tickets/7").instead(":scheme", scheme);
         ask.send().refused(400, "malformed-request");
     }
     World::new().ask("GET", "/v1/tickets/7").instead(":scheme", "HTTPS").send().forwarded();
