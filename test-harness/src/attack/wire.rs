@@ -164,8 +164,10 @@ fn read_answer(stream: &mut TcpStream, head_only: bool) -> u16 {
             Ok(length) => bytes.extend(piece.get(..length).unwrap_or_default()),
         }
         // An interim answer (RFC 9110 §15.2) is not the one.
-        if bytes.starts_with(b"HTTP/1.1 100 ") && bytes.ends_with(b"\r\n\r\n") {
-            bytes.clear();
+        if bytes.starts_with(b"HTTP/1.1 100 ")
+            && let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n")
+        {
+            bytes.drain(..end.saturating_add(4));
         }
     }
 }
