@@ -13,7 +13,7 @@ export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help tools module envoy run demo bench test check mutants fuzz soak deny reference clean FORCE
+.PHONY: help tools module envoy run demo attacks bench test check mutants fuzz soak deny reference clean FORCE
 
 help: ## list the targets
 	@bold=; plain=; if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then bold='\033[1m'; plain='\033[0m'; fi; \
@@ -56,6 +56,9 @@ run: module $(ENVOY) $(AMBIT) ## start issuer, upstream and Envoy with Ambit on 
 demo: module $(ENVOY) $(AMBIT) ## take the tour and hold every promise against what the upstream saw
 	@$(AMBIT) demo
 
+attacks: module $(ENVOY) $(AMBIT) ## send every attack of the catalogue to Ambit and to Envoy's native filters
+	@$(AMBIT) attacks
+
 check: tools ## format and lints, native and for both wasm targets
 	@rustup target list --installed | grep -qx wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown
 	cargo fmt --all --check
@@ -63,10 +66,11 @@ check: tools ## format and lints, native and for both wasm targets
 	$(MODULE_FLAGS) cargo clippy --locked -p ambit-envoy --target wasm32-wasip1 -- -D warnings
 	cargo clippy --locked -p ambit --target wasm32-unknown-unknown -- -D warnings
 
-test: module $(ENVOY) ## everything: lints, unit, property, policy, wasmtime and real-Envoy tests, mutations, the tour
+test: module $(ENVOY) ## everything: lints, unit, property, policy, wasmtime and real-Envoy tests, mutations, attacks, the tour
 	@$(MAKE) --no-print-directory check
 	cargo test --locked --workspace
 	@$(MAKE) --no-print-directory mutants
+	@$(MAKE) --no-print-directory attacks
 	@$(MAKE) --no-print-directory demo
 
 mutants: tools ## a mutation of each rule of decision must make its test fail

@@ -24,6 +24,7 @@ mod response;
 mod secret;
 mod written;
 
+pub use asked::is_no_trailer;
 pub use cache::Recall;
 pub use engine::{Engine, Environment};
 pub use event::{
@@ -142,7 +143,11 @@ impl Enforcement {
                 self.take_body(bytes, end);
                 match self.body {
                     Body { too_large: false, complete: false, .. } => Step::NeedBody,
-                    Body { .. } => self.with_body(now),
+                    // The token may have ended while the body came.
+                    Body { .. } => {
+                        let decision = self.decide(now);
+                        self.with_body(now, decision)
+                    }
                 }
             }
             (Phase::Held, Event::ResponseHeaders { headers, end }) => {
@@ -344,22 +349,19 @@ impl Enforcement {
         if decision.waits_for.lookup {
             return self.look_up(now, decision);
         }
-        if decision.waits_for.response {
-            return self.forward_held(decision);
-        }
-        if decision.approval.is_some() {
-            // The digest of what a person would approve covers the body.
+        if self.reads_form(&decision) || decision.approval.is_some() {
+            // What a person would approve, and what a form asks for, is in the body's own bytes.
             if self.asked.encoded_body {
                 return self.refuse(Reason::MalformedRequest);
             }
-            self.decision = Some(decision);
             if self.body.complete || self.body.too_large {
-                return self.with_body(now);
+                return self.with_body(now, decision);
             }
+            self.decision = Some(decision);
             self.phase = Phase::AwaitingBody;
             return Step::NeedBody;
         }
-        self.conclude(decision)
+        self.go_on(decision)
     }
 
     fn refuse(&mut self, reason: Reason) -> Step {

@@ -117,12 +117,12 @@ pub(crate) fn replace_request_header(name: &str, value: &str) -> Result<(), Host
     )
 }
 
-/// Removes request trailers whose names begin with `prefix`, in any case.
-pub(crate) fn remove_request_trailers(prefix: &[u8]) -> Result<(), HostError> {
+/// Removes request trailers of the names that `removed` holds for.
+pub(crate) fn remove_request_trailers(removed: fn(&[u8]) -> bool) -> Result<(), HostError> {
     const MAP: u32 = MapType::HttpRequestTrailers as u32;
     let bytes = abi::header_map_pairs(MAP)?;
     for (name, _) in decoded(&bytes)? {
-        if name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)) {
+        if removed(name) {
             abi::remove_header_map_value(MAP, name)?;
         }
     }

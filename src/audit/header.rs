@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 pub struct Told<'a> {
     /// The record's id.
     pub record: &'a str,
-    /// The subject's id; its realm is in the record.
+    /// The subject's realm and id. An empty realm is not told: of a single issuer the id says all.
     pub subject: Option<(&'a str, &'a str)>,
     /// The actors, outermost first.
     pub actors: &'a [&'a str],
@@ -29,8 +29,13 @@ pub struct Told<'a> {
 pub fn write(told: &Told<'_>) -> String {
     let mut out = String::with_capacity(256);
     member(&mut out, "id", told.record);
-    if let Some((_, id)) = told.subject {
+    if let Some((realm, id)) = told.subject {
         member(&mut out, "sub", id);
+        // Two people of two realms may have one id, and an upstream must tell them apart.
+        if !realm.is_empty() {
+            out.push_str(";realm=");
+            text(&mut out, realm);
+        }
     }
     if !told.actors.is_empty() {
         out.push_str(", act=(");
@@ -130,9 +135,11 @@ mod tests {
     fn an_upstream_reads_who_asks_for_what() {
         assert_eq!(
             write(&told("alice", &["bot"], "7")),
-            "id=\"r1\", sub=\"alice\", act=(\"bot\"), action=\"read\", res=\"document\";id=\"7\", \
+            "id=\"r1\", sub=\"alice\";realm=\"realm\", act=(\"bot\"), action=\"read\", res=\"document\";id=\"7\", \
              policy=\"demo@hash\""
         );
+        let one_realm = Told { subject: Some(("", "alice")), ..told("", &[], "7") };
+        assert!(write(&one_realm).starts_with("id=\"r1\", sub=\"alice\", action="));
     }
 
     fn plain(item: &BareItem) -> String {

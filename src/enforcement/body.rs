@@ -1,7 +1,9 @@
 //! The request's body, where a decision covers it.
 
+use super::asked::Form;
 use super::{Enforcement, Step, written};
-use crate::decision::Reason;
+use crate::decision::{Decision, Effect, Reason};
+use crate::request::query;
 use crate::time::Timestamp;
 
 /// The request's body, as far as anybody needs it.
@@ -14,6 +16,13 @@ pub(super) struct Body {
 }
 
 impl Enforcement {
+    /// Whether a form's fields matter: frameworks let one ask for another method than was decided
+    /// on, and a token in one ends up where forms do.
+    pub(super) fn reads_form(&self, decision: &Decision) -> bool {
+        let may_go = decision.effect == Effect::Allow || decision.waits_for.response;
+        self.asked.form != Form::None && may_go
+    }
+
     /// Takes the body so far. One that is larger than may be held is not kept: whether that
     /// matters is not known before the decision is.
     pub(super) fn take_body(&mut self, bytes: &[u8], end: bool) {
@@ -24,25 +33,40 @@ impl Enforcement {
         }
     }
 
-    /// The body is complete or too large, and the decision asks for an approval.
-    pub(super) fn with_body(&mut self, now: Timestamp) -> Step {
-        let Some(decision) = self.decision.take() else {
-            return self.refuse(Reason::HostFailure);
-        };
-        if self.body.too_large {
+    /// The body is complete or too large, and the decision needs it.
+    pub(super) fn with_body(&mut self, now: Timestamp, decision: Decision) -> Step {
+        let needed = decision.approval.is_some() || self.reads_form(&decision);
+        if needed && self.body.too_large {
             return self.refuse(Reason::BodyTooLarge);
         }
-        if self.asked.form && crate::request::credentials::in_form(&self.body.bytes) {
+        let bytes = &self.body.bytes;
+        let (token, method) = match self.asked.form {
+            Form::None => (false, false),
+            Form::Encoded => (query::form_has_token(bytes), query::form_overrides_method(bytes)),
+            Form::Multipart => {
+                (query::multipart_has_token(bytes), query::multipart_overrides_method(bytes))
+            }
+        };
+        if needed && token {
             return self.refuse(Reason::TokenInUrl);
         }
-        if self.asked.form && crate::request::query::form_overrides_method(&self.body.bytes) {
+        if needed && method {
             return self.refuse(Reason::MalformedRequest);
         }
-        match written::Approval::of(self, &decision, now) {
-            Ok(approval) => self.approval = Some(approval),
-            // Without a digest nobody could approve exactly this.
-            Err(reason) => return self.refuse(reason),
+        if decision.approval.is_some() {
+            match written::Approval::of(self, &decision, now) {
+                Ok(approval) => self.approval = Some(approval),
+                // Without a digest nobody could approve exactly this.
+                Err(reason) => return self.refuse(reason),
+            }
         }
-        self.conclude(decision)
+        self.go_on(decision)
+    }
+
+    pub(super) fn go_on(&mut self, decision: Decision) -> Step {
+        match decision.waits_for.response {
+            true => self.forward_held(decision),
+            false => self.conclude(decision),
+        }
     }
 }

@@ -196,7 +196,7 @@ pub struct Edits {
     pub remove: Vec<String>,
     /// Names to set to one value. None came more than once, unless it is in `remove` too.
     pub set: Vec<(String, String)>,
-    /// Whether request trailers whose names begin with `ambit` must be removed when they come.
+    /// Whether request trailers that [`super::is_no_trailer`] must be removed when they come.
     pub drop_ambit_trailers: bool,
 }
 

@@ -69,13 +69,17 @@ impl Enforcement {
     /// The `ambit` header.
     fn told(&self, decision: &Decision) -> String {
         let policy = &self.engine.policy;
+        let several = policy.issuers.len() > 1;
         let tagged = decision.obligations.contains(&Obligation::Tag);
         self.with_who(|who| {
             let mapped = self.mapped.as_ref();
             let resource = mapped.and_then(|mapped| policy.resources.get(mapped.resource as usize));
             header::write(&header::Told {
                 record: &self.ids.record,
-                subject: who.map(|who| (who.subject_realm(), who.subject_id())),
+                subject: who.map(|who| {
+                    let realm = if several { who.subject_realm() } else { "" };
+                    (realm, who.subject_id())
+                }),
                 actors: &who
                     .map_or_else(Vec::new, |who| who.chain.iter().map(|(_, id)| *id).collect()),
                 action: mapped.map_or("", |mapped| mapped.action.name()),

@@ -180,6 +180,7 @@ fn is_other_token(payload: &Json) -> bool {
     ID_TOKEN_CLAIMS.iter().any(|claim| payload.member(claim).is_some())
         || says_one_of("typ", &OTHER_TYPES)
         || says_one_of("token_use", &["id", "refresh"])
+        || says_one_of("token_type", &["id", "id_token", "refresh", "refresh_token"])
 }
 
 /// The person's id: one claim's text as it is, so that it equals what records call their owner; of

@@ -17,16 +17,13 @@ pub fn parse(authority: &str, scheme: &str) -> Option<String> {
     })
 }
 
-/// A host as a policy writes it: `host` or `host:port`.
+/// A host as a policy writes it: `host` or `host:port`. A port that is the default of `scheme`, the
+/// audience's, is left out, as it is of a request's.
 ///
 /// # Errors
 /// A sentence about what is wrong.
-pub fn parse_policy(host: &str) -> Result<String, String> {
-    let Some((name, port)) = split(host) else {
-        return Err(format!("`{host}` is not a host"));
-    };
-    let name = name.to_ascii_lowercase();
-    Ok(port.map_or_else(|| name.clone(), |port| format!("{name}:{port}")))
+pub fn parse_policy(host: &str, scheme: &str) -> Result<String, String> {
+    parse(host, scheme).ok_or_else(|| format!("`{host}` is not a host"))
 }
 
 /// Host and port of an absolute http or https URL.
@@ -96,6 +93,13 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_may_write_the_port_that_its_scheme_has_anyway() {
+        assert_eq!(parse_policy("API.example.com:443", "https").unwrap(), "api.example.com");
+        assert_eq!(parse_policy("api.example.com:443", "http").unwrap(), "api.example.com:443");
+        assert!(parse_policy("api.example.com:x", "https").is_err());
+    }
+
+    #[test]
     fn ambiguous_hosts_are_refused() {
         for host in [
             "", "a.", ".a", "a..b", "u@a", "a:", "a:0", "a:080", "a:65536", "a:+1", "a b", "a/b",
@@ -125,7 +129,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in "\\PC{0,40}") {
-            let _ = (parse(&text, "http"), parse_policy(&text), from_audience(&text));
+            let _ = (parse(&text, "http"), parse_policy(&text, "https"), from_audience(&text));
         }
     }
 }

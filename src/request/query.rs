@@ -9,8 +9,8 @@ const TOKENS: [&[u8]; 3] = [b"access_token", b"id_token", b"refresh_token"];
 
 /// Parameters by which frameworks let a request be of another method than its request line's:
 /// `_method` in Rails, Laravel, Symfony, Spring and WordPress, the latter on a GET too.
-const OVERRIDES: [&[u8]; 4] =
-    [b"_method", b"x-http-method", b"x-http-method-override", b"x-method-override"];
+const OVERRIDES: [&[u8]; 5] =
+    [b"_method", b"_httpmethod", b"x-http-method", b"x-http-method-override", b"x-method-override"];
 
 /// Whether a query string carries a token, where logs and `Referer` keep it.
 #[must_use]
@@ -34,6 +34,40 @@ pub fn overrides_method(query: &str) -> bool {
 #[must_use]
 pub fn form_overrides_method(body: &[u8]) -> bool {
     names_one_of(body, &OVERRIDES)
+}
+
+/// Whether a multipart body (RFC 7578 §4.2) has a field that asks for another method. Its boundary
+/// is not looked for, for readers differ in what they take for one: any `name` will do.
+#[must_use]
+pub fn multipart_overrides_method(body: &[u8]) -> bool {
+    multipart_names(body, &OVERRIDES)
+}
+
+/// Whether a multipart body has a field that carries a token.
+#[must_use]
+pub fn multipart_has_token(body: &[u8]) -> bool {
+    multipart_names(body, &TOKENS)
+}
+
+fn multipart_names(body: &[u8], wanted: &[&[u8]]) -> bool {
+    let mut rest = body;
+    while let Some(at) = rest.windows(4).position(|four| four.eq_ignore_ascii_case(b"name")) {
+        rest = rest.get(at.saturating_add(4)..).unwrap_or_default();
+        // `name*=charset''text` (RFC 8187 §3.2), quoted, spaced or neither.
+        let value = rest.trim_ascii_start();
+        let value = value.strip_prefix(b"*").unwrap_or(value).trim_ascii_start();
+        let Some(value) = value.strip_prefix(b"=") else { continue };
+        let value = value.trim_ascii_start();
+        let value = value.strip_prefix(b"\"").or(value.strip_prefix(b"'")).unwrap_or(value);
+        let end = value.iter().position(|b| matches!(b, b'"' | b';' | b'\r' | b'\n'));
+        let value = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
+        let parts = value.rsplit(|byte| *byte == b'\'');
+        let mut names = parts.filter(|name| !name.is_empty());
+        if names.any(|name| wanted.iter().any(|wanted| is(name, wanted))) {
+            return true;
+        }
+    }
+    false
 }
 
 fn names_one_of(text: &[u8], wanted: &[&[u8]]) -> bool {
@@ -140,10 +174,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn another_method_is_seen_in_a_multipart_body() {
+        let body = |name: &str| {
+            format!("--x\r\nContent-Disposition: form-data; {name}\r\n\r\nDELETE\r\n--x--\r\n")
+        };
+        for name in [
+            "name=\"_method\"",
+            "NAME=_method",
+            "name = \"_METHOD\"",
+            "name=\"a\"\r\n\r\n1\r\n--x\r\nContent-Disposition: form-data; name='_method'",
+            "name*=UTF-8''_method",
+            "name*=UTF-8''%5fmethod",
+            "filename=\"a\"; name=\"_method[]\"",
+        ] {
+            assert!(multipart_overrides_method(body(name).as_bytes()), "{name}");
+        }
+        for name in
+            ["name=\"method\"", "name=\"a\"; filename=\"x_method\"", "name=\"payment_method\""]
+        {
+            assert!(!multipart_overrides_method(body(name).as_bytes()), "{name}");
+        }
+        assert!(multipart_has_token(body("name=\"access_token\"").as_bytes()));
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
             let _ = (form_has_token(&bytes), form_overrides_method(&bytes));
+            let _ = (multipart_has_token(&bytes), multipart_overrides_method(&bytes));
         }
 
         #[test]

@@ -1,5 +1,6 @@
 //! The command line: what there is, and what each exit code means.
 
+mod attacks;
 mod bench;
 mod demo;
 mod policy;
@@ -26,6 +27,13 @@ pub struct Ambit {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Send every attack of the catalogue, and every good request, to a real Envoy with Ambit and to
+    /// one with its native filters, and print what got through.
+    Attacks {
+        /// Name what got through the native filters too.
+        #[arg(long)]
+        all: bool,
+    },
     /// Measure Ambit beside Envoy's own filters in one Envoy, and draw what came out.
     Bench(bench::Asked),
     /// Check policies: every error with its line, column and what was expected.
@@ -55,6 +63,7 @@ enum Command {
 /// Runs what was asked for.
 pub fn run(ambit: &Ambit) -> ExitCode {
     let done = match &ambit.command {
+        Command::Attacks { all } => attacks::run(&ambit.root, *all),
         Command::Bench(asked) => bench::run(&ambit.root, asked),
         Command::Check { files, expand } => policy::check(files, *expand),
         Command::Compile { file } => policy::compile(file),

@@ -1,6 +1,7 @@
 //! Proof on a laptop: a wasmtime host for the shipped module, scenarios that every host must answer
-//! alike, and the demo that `make run` and `make demo` start.
+//! alike, the attack catalogue, and the demo that `make run` and `make demo` start.
 
+pub mod attack;
 pub mod bench;
 pub mod demo;
 pub mod proof;

@@ -1,11 +1,7 @@
 //! The issuers' keys over time, in the shipped module: one worker fetches for all of a process, two
 //! versions of the module share one, and a real Envoy asks a real issuer.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may fail loudly"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use ambit::identity::issue::SigningKey;
 use ambit::policy::read::read_yaml;

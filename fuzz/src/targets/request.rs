@@ -119,9 +119,9 @@ pub(super) fn host(bytes: &[u8]) -> bool {
         assert_eq!(host, wanted, "two readers, two hosts");
         assert_eq!(hosts::from_audience(&format!("{scheme}://{text}/x")), Ok(host));
     }
-    if let Ok(host) = hosts::parse_policy(text) {
+    if let Ok(host) = hosts::parse_policy(text, "http") {
         assert!(accepted, "a host in a policy that no request can have");
-        assert_eq!(hosts::parse_policy(&host).as_ref(), Ok(&host));
+        assert_eq!(hosts::parse_policy(&host, "http").as_ref(), Ok(&host));
     }
     if let Ok(host) = hosts::from_audience(text) {
         assert!(text.contains("://") && !host.contains(['@', '/', '?', '#']), "{host}");

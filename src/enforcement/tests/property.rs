@@ -255,7 +255,10 @@ fn agrees(upstream: &Upstream, record: &Value) {
     let resource = &record["resource"];
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     assert!(
-        told.starts_with(&format!("id=\"{}\", sub=\"alice\", ", text(&record["id"]))),
+        told.starts_with(&format!(
+            "id=\"{}\", sub=\"alice\";realm=\"https://idp.example.com\", ",
+            text(&record["id"])
+        )),
         "{told}"
     );
     let action =

@@ -162,6 +162,13 @@ fn ways_to_ask_for_another_method_or_path_are_removed_however_they_are_spelt() {
         "x-rewrite-uri",
         "x-override-url",
         "x-forwarded-host",
+        "Forwarded",
+        "X-Forwarded-User",
+        "x_remote_user",
+        "X-Real-IP",
+        "X_Envoy_Internal",
+        "x_forwarded_for",
+        "proxy_authorization",
     ] {
         let seen = World::new().ask("GET", "/v1/tickets/7").header(name, "DELETE").send();
         assert!(!seen.forwarded().has(name), "{name}");
@@ -294,4 +301,51 @@ fn the_query_is_in_the_record_only_at_level_request() {
     let world = World::with("audit: { level: request }");
     let told = world.ask("GET", "/v1/tickets/7?name=alice").send();
     assert_eq!(told.record["http"]["query"], "name=alice");
+}
+
+#[test]
+fn a_form_that_asks_for_another_method_or_carries_a_token_passes_on_no_request() {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    const PARTS: &str = "multipart/form-data; boundary=x";
+    let part = b"--x\r\ncontent-disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--x--";
+    let world = World::new();
+    let ask = |kind: &str, body: &[&[u8]]| {
+        let ask = world.ask("POST", "/v1/notes/7").header("content-type", kind);
+        ask.body(body).send()
+    };
+    ask(FORM, &[b"a=1&_method=DELETE"]).refused(400, "malformed-request");
+    ask(FORM, &[b"a=1&_met", b"hod=DELETE"]).refused(400, "malformed-request");
+    ask(PARTS, &[part]).refused(400, "malformed-request");
+    ask(FORM, &[b"access_token=x"]).refused(400, "token-in-url");
+    ask(FORM, &[b"a=1&method=DELETE"]).forwarded();
+    ask("application/json", &[b"_method=DELETE"]).forwarded();
+    let gzip = world.ask("POST", "/v1/notes/7").header("content-type", FORM);
+    gzip.header("content-encoding", "gzip").body(&[b"x"]).send().refused(400, "malformed-request");
+    // Where the answer decides, the form is read before anything is sent.
+    let letter = world.ask("GET", "/v1/letters/7").header("content-type", FORM);
+    letter.body(&[b"_method=DELETE"]).send().refused(400, "malformed-request");
+    let small = World::with("limits: { request_body: 8 }");
+    let large = small.ask("POST", "/v1/notes/7").header("content-type", FORM);
+    large.body(&[b"a=123456789"]).send().refused(413, "body-too-large");
+}
+
+#[test]
+fn only_http_and_https_are_schemes_of_a_request() {
+    for scheme in ["ftp", "file", "", "ws", "https, http", "http "] {
+        let world = World::new();
+        let ask = world.ask("GET", "/v1/tickets/7").instead(":scheme", scheme);
+        ask.send().refused(400, "malformed-request");
+    }
+    World::new().ask("GET", "/v1/tickets/7").instead(":scheme", "HTTPS").send().forwarded();
+}
+
+#[test]
+fn trailers_that_would_decide_on_a_request_are_named() {
+    for name in ["ambit", "Ambit_Sub", "Authorization", "cookie", "X-Original-URL", "x_http_method"]
+    {
+        assert!(crate::enforcement::is_no_trailer(name.as_bytes()), "{name}");
+    }
+    for name in ["x-sum", "grpc-status", "digest", "server-timing"] {
+        assert!(!crate::enforcement::is_no_trailer(name.as_bytes()), "{name}");
+    }
 }

@@ -29,7 +29,10 @@ pub(super) fn compile(
         for (at, route) in written.http.iter().enumerate() {
             let pointer = format!("{pointer}/http/{at}");
             let host = match &route.host {
-                Some(host) => host::parse_policy(host),
+                Some(host) => {
+                    let scheme = audience.as_ref().and_then(|(url, _)| url.split_once("://"));
+                    host::parse_policy(host, scheme.map_or("", |(scheme, _)| scheme))
+                }
                 None => audience.as_ref().map(|(_, host)| host.clone()).ok_or_else(String::new),
             };
             match host {

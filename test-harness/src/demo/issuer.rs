@@ -108,7 +108,7 @@ pub fn ed25519() -> io::Result<SigningKey> {
 }
 
 /// The kept RSA key in PKCS#1 DER, or a new one.
-fn rsa_key(file: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn rsa_key(file: &Path) -> io::Result<Vec<u8>> {
     if let Ok(kept) = std::fs::read(file)
         && SigningKey::rs256_from_der(&kept).is_ok()
     {

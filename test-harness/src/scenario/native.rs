@@ -220,7 +220,7 @@ impl Messages {
         let set = edits.set.iter().map(|(n, v)| (n.clone(), v.clone().into_bytes()));
         self.headers.extend(set);
         if edits.drop_ambit_trailers {
-            self.trailers.retain(|(name, _)| !name.to_ascii_lowercase().starts_with("ambit"));
+            self.trailers.retain(|(name, _)| !enforcement::is_no_trailer(name.as_bytes()));
         }
     }
 

@@ -7,9 +7,6 @@ use crate::senders;
 use ambit::enforcement::{Callout, CalloutReply, Edits, Event, HeldPermit, Permit, Reply, Step};
 use proxy_wasm::types::Action as FilterAction;
 
-/// Trailers that only Ambit could mean.
-const FORGED_TRAILERS: &[u8] = b"ambit";
-
 /// What became of one step.
 pub(super) enum Taken {
     /// The callback's answer.
@@ -124,7 +121,7 @@ impl Exchange {
 
     pub(super) fn edit_trailers(&self) -> Result<(), HostError> {
         match self.drop_trailers && self.trailers_came {
-            true => host::remove_request_trailers(FORGED_TRAILERS),
+            true => host::remove_request_trailers(ambit::enforcement::is_no_trailer),
             false => Ok(()),
         }
     }
