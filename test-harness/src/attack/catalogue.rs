@@ -274,14 +274,14 @@ mod tests {
 
     #[test]
     fn a_line_stands_for_each_of_its_parameters_with_each_of_the_others() {
-        let text = "about: x\ndefaults: { path: /p }\ncases:\n  - { id: a, tries: \"<1> as <2>\", each: [x, 1], with: [y, z], headers: [[\"<1>\", \"<2>\"]], token: { claims: { exp: \"<1>\" } } }\n";
+        let text = "about: x\ndefaults: { path: /p }\ncases:\n  - { id: a, tries: \"<1> as <2>\", each: [x, 1], with: [y, z], headers: [[\"x-<1>\", \"<2>\"]], token: { claims: { exp: \"<1>\" } } }\n";
         let cases = read_file("f", "c", text).unwrap();
         let ids: Vec<&str> = cases.iter().map(|case| case.id.as_str()).collect();
         assert_eq!(ids, ["c/a.1", "c/a.2", "c/a.3", "c/a.4"]);
         let last = cases.last().unwrap();
         assert_eq!((last.tries.as_str(), last.steps.len()), ("1 as z", 1));
         let step = last.steps.first().unwrap();
-        assert_eq!(step.headers, [("1".to_owned(), "z".to_owned())]);
+        assert_eq!(step.headers, [("x-1".to_owned(), "z".to_owned())]);
         assert_eq!(step.path, "/p");
         assert_eq!(step.token.as_ref().unwrap().claims.get("exp"), Some(&Value::from(1)));
     }

@@ -152,6 +152,10 @@ fn a_key_that_the_issuer_took_away_verifies_no_more() {
     issuer.answers(serve(&keys(9, "k2")));
     pass(&mut gateway, &mut now, 2 * REFRESH);
     assert_eq!(show(&mut gateway, 9, "k2", now).status(), 200);
+    // Once the issuer was asked for it in vain.
+    let old = show(&mut gateway, 7, "k1", now);
+    assert_refused(&old, 503, "issuer-unavailable", "the old key, asked for");
+    pass(&mut gateway, &mut now, 1);
     assert_refused(&show(&mut gateway, 7, "k1", now), 401, "unknown-key", "the old key");
     // Another key under the name of the one before.
     issuer.answers(serve(&keys(11, "k2")));
