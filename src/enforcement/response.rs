@@ -26,7 +26,10 @@ impl Enforcement {
             return self.refuse(Reason::HostFailure);
         };
         let Edits { mut remove, set, drop_ambit_trailers } = self.edits(&decision);
-        remove.extend(REMOVED.iter().map(|name| (*name).to_owned()));
+        let came = |name: &str| REMOVED.contains(&name) && !remove.iter().any(|gone| gone == name);
+        let more: Vec<String> =
+            self.asked.names.iter().filter(|name| came(name)).map(str::to_owned).collect();
+        remove.extend(more);
         self.phase = Phase::Held;
         self.passed = true;
         self.decision = Some(decision);
