@@ -26,7 +26,7 @@ const CONNECTIONS: usize = 16;
 const WARM_UP: Duration = Duration::from_millis(300);
 
 /// How long to measure.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// Rounds; each run once in each.
     pub rounds: usize,
@@ -34,6 +34,14 @@ pub struct Plan {
     pub time: Duration,
     /// Requests of one run whose tokens are all new, in one round.
     pub new_tokens: usize,
+    /// Only these runs; all where it is empty.
+    pub only: Vec<String>,
+}
+
+impl Plan {
+    fn has(&self, run: &Run) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == run.name)
+    }
 }
 
 /// Runs everything, telling `progress` what is under way.
@@ -44,7 +52,7 @@ pub struct Plan {
 pub fn measure(
     root: &Path,
     noop: &Path,
-    plan: Plan,
+    plan: &Plan,
     progress: &mut dyn FnMut(&str),
 ) -> io::Result<Summary> {
     progress(&format!(
@@ -72,7 +80,7 @@ pub fn measure(
         // Each round begins with another run: none always comes after the same one.
         for step in 0..RUNS.len() {
             let number = step.saturating_add(round) % RUNS.len();
-            let Some(run) = RUNS.get(number) else { continue };
+            let Some(run) = RUNS.get(number).filter(|run| plan.has(run)) else { continue };
             let port = FIRST.saturating_add(u16::try_from(number).unwrap_or(u16::MAX));
             let before = processor_time(envoy)?;
             let outcome = one(&runtime, run, port, &pool, round, plan.time)?;

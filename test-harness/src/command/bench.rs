@@ -22,6 +22,9 @@ pub(super) struct Asked {
     /// Requests of one run in one round, where every token is new.
     #[arg(long, default_value_t = 5_000)]
     new_tokens: usize,
+    /// Only this run, or these; nothing is written then.
+    #[arg(long)]
+    only: Vec<String>,
 }
 
 pub(super) fn run(root: &Path, asked: &Asked) -> io::Result<ExitCode> {
@@ -29,10 +32,15 @@ pub(super) fn run(root: &Path, asked: &Asked) -> io::Result<ExitCode> {
         rounds: asked.rounds.max(1),
         time: Duration::from_millis(asked.time.max(1)),
         new_tokens: asked.new_tokens.max(1),
+        only: asked.only.clone(),
     };
     let root = root.canonicalize()?;
     let mut progress = |what: &str| eprintln!("bench: {what}");
-    let summary = bench::measure(&root, &root.join(&asked.noop), plan, &mut progress)?;
+    let summary = bench::measure(&root, &root.join(&asked.noop), &plan, &mut progress)?;
+    if !plan.only.is_empty() {
+        write!(io::stdout().lock(), "{}", summary.table())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let folder = root.join("target/bench");
     std::fs::write(folder.join("summary.json"), format!("{:#}\n", summary.json()))?;
     std::fs::write(folder.join("summary.svg"), summary.svg())?;
