@@ -38,6 +38,8 @@ pub(crate) enum HostError {
 impl HostError {
     /// The status of a property or function that is not there.
     const NOT_FOUND: u32 = 1;
+    /// What Envoy answers of a map that is not there.
+    const BAD_ARGUMENT: u32 = 2;
     /// What Envoy answers to a function that its capability restriction leaves out.
     const INTERNAL_FAILURE: u32 = 10;
 
@@ -101,6 +103,17 @@ pub(crate) fn decoded(bytes: &[u8]) -> Result<Vec<Header<'_>>, HostError> {
         call: "proxy_get_header_map_pairs",
         what: "a map that cannot be read",
     })
+}
+
+/// The first value of a header of the answer; `None` where the answer has none, or there is none.
+pub(crate) fn response_header(name: &str) -> Result<Option<Vec<u8>>, HostError> {
+    match abi::header_map_value(MapType::HttpResponseHeaders as u32, name.as_bytes()) {
+        Ok(value) => Ok(Some(value)),
+        Err(HostError::Status {
+            status: HostError::NOT_FOUND | HostError::BAD_ARGUMENT, ..
+        }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Removes every value of a request header.

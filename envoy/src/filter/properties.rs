@@ -14,14 +14,13 @@ pub(super) fn peer() -> Result<Vec<String>, HostError> {
     Ok(name.into_iter().filter(|name| !name.is_empty()).collect())
 }
 
-/// The status the client was sent; 0 when none was.
+/// The status the client was sent; 0 when none was. Read from the answer's headers: as a property
+/// it costs six times as much.
 pub(super) fn status_sent() -> u16 {
-    match host::property(&["response", "code"]) {
-        Ok(Some(code)) => code
-            .first_chunk::<8>()
-            .and_then(|code| u16::try_from(i64::from_le_bytes(*code)).ok())
-            .unwrap_or(0),
-        Ok(None) => 0,
+    match host::response_header(":status") {
+        Ok(status) => status
+            .and_then(|digits| std::str::from_utf8(&digits).ok()?.parse().ok())
+            .unwrap_or_default(),
         Err(error) => {
             complain(error);
             0

@@ -48,6 +48,9 @@ imports! {
     );
     fn proxy_get_current_time_nanoseconds(now: *mut u64);
     fn proxy_get_header_map_pairs(map: u32, bytes: *mut *mut u8, size: *mut usize);
+    fn proxy_get_header_map_value(
+        map: u32, name: *const u8, name_size: usize, value: *mut *mut u8, value_size: *mut usize,
+    );
     fn proxy_get_property(
         path: *const u8, path_size: usize, value: *mut *mut u8, value_size: *mut usize,
     );
@@ -161,6 +164,21 @@ pub(super) fn header_map_pairs(map: u32) -> Result<Vec<u8>, HostError> {
     let status =
         unsafe { proxy_get_header_map_pairs(map, &raw mut bytes.bytes, &raw mut bytes.size) };
     ok("proxy_get_header_map_pairs", status).map(|()| bytes.take())
+}
+
+pub(super) fn header_map_value(map: u32, name: &[u8]) -> Result<Vec<u8>, HostError> {
+    let mut value = Given::nothing();
+    // SAFETY: pointer and size describe a live slice; `value` is a place for the answer.
+    let status = unsafe {
+        proxy_get_header_map_value(
+            map,
+            name.as_ptr(),
+            name.len(),
+            &raw mut value.bytes,
+            &raw mut value.size,
+        )
+    };
+    ok("proxy_get_header_map_value", status).map(|()| value.take())
 }
 
 pub(super) fn property(path: &[u8]) -> Result<Vec<u8>, HostError> {

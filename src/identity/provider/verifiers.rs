@@ -15,7 +15,7 @@ pub(in crate::identity) const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// One key, ready to check signatures of one algorithm.
 #[derive(Debug)]
-pub(super) struct Check {
+pub(in crate::identity) struct Check {
     algorithm: Algorithm,
     key: Key,
 }
@@ -32,7 +32,7 @@ enum Key {
 impl Check {
     /// # Errors
     /// The key is of another family than the algorithm, or not a valid key of it.
-    pub(super) fn new(algorithm: Algorithm, key: &DecodingKey) -> Result<Self> {
+    pub(in crate::identity) fn new(algorithm: Algorithm, key: &DecodingKey) -> Result<Self> {
         if algorithm.family() != key.family() {
             return Err(ErrorKind::InvalidKeyFormat.into());
         }
@@ -47,7 +47,9 @@ impl Check {
             ),
             (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(point)) => Key::Ed25519(
                 ed25519_dalek::VerifyingKey::try_from(point.as_slice())
-                    .map_err(|_| ErrorKind::InvalidEddsaKey)?,
+                    .ok()
+                    .filter(|key| !key.is_weak())
+                    .ok_or(ErrorKind::InvalidEddsaKey)?,
             ),
             (_, DecodingKeyKind::RsaModulusExponent { n, e }) => Key::Rsa(rsa_key(n, e)?),
             (_, DecodingKeyKind::SecretOrDer(_)) if key.family() == AlgorithmFamily::Hmac => {
@@ -58,11 +60,13 @@ impl Check {
         Ok(Self { algorithm, key })
     }
 
-    fn holds(&self, message: &[u8], signature: &[u8]) -> bool {
+    /// Whether the signature, in the form of JWS, is the key's.
+    pub(in crate::identity) fn holds(&self, message: &[u8], signature: &[u8]) -> bool {
         match (&self.key, self.algorithm) {
-            // Strict: no small-order points, which would verify almost any message.
+            // A weak key, which would verify almost any message, is none of ours (`key`). Of any
+            // other the bytes of R must be those that the equation gives (RFC 8032 §5.1.7).
             (Key::Ed25519(key), _) => ed25519_dalek::Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
+                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
             (Key::P256(key), _) => p256::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
             (Key::P384(key), _) => p384::ecdsa::Signature::from_slice(signature)
