@@ -113,7 +113,7 @@ fuzz: tools ## look for inputs that break a parser, FUZZ_SECONDS=30 each; FUZZ="
 
 soak: module ## SOAK_REQUESTS=10000000 random, mutated and grammar-made requests through the module
 	SOAK_REQUESTS=$(or $(SOAK_REQUESTS),10000000) cargo test --locked -p ambit-test-harness --test soak \
-	  $(FASTER) --config 'profile.dev.package.ambit-test-harness.opt-level=2' -- --include-ignored --nocapture
+	  $(FASTER) --config 'profile.dev.package.ambit-test-harness.opt-level=2' -- --nocapture
 
 reference: tools ## write docs/policy-reference.md and docs/policy-schema.json anew
 	AMBIT_UPDATE=1 cargo test --locked --test policy_reference

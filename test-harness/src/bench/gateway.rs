@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// The first run's port; the others follow.
-pub(super) const FIRST: u16 = 13_200;
+pub(super) const FIRST: u16 = 13_400;
 /// Envoy's administration.
-pub(super) const ADMIN: u16 = 13_199;
+pub(super) const ADMIN: u16 = 13_399;
 
 /// Envoy's configuration.
 ///

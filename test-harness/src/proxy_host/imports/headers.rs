@@ -74,7 +74,7 @@ fn get_value(
         };
         let headers = map(caller, number).ok_or(absent)?;
         // The first value only, as Envoy does.
-        let value = headers.iter().find(|(known, _)| *known == name);
+        let value = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name));
         let value = value.map(|(_, value)| value.clone()).ok_or(status::NOT_FOUND)?;
         hand_over(caller, &value, address, length)
     })
@@ -116,7 +116,7 @@ fn replace_value(
         with_map(caller, map, |headers| {
             let mut value = Some(value);
             headers.retain_mut(|(known, old)| {
-                if *known != name {
+                if !known.eq_ignore_ascii_case(&name) {
                     return true;
                 }
                 let new = value.take();
@@ -134,6 +134,8 @@ fn replace_value(
 fn remove_value(mut caller: Host<'_>, map: i32, name: i32, length: i32) -> Told {
     answer(&mut caller, "proxy_remove_header_map_value", |caller| {
         let name = text(caller, name, length)?.to_ascii_lowercase();
-        with_map(caller, map, |headers| headers.retain(|(known, _)| *known != name))
+        with_map(caller, map, |headers| {
+            headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name))
+        })
     })
 }
