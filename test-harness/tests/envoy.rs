@@ -1,6 +1,6 @@
 //! What only a real Envoy can show: reloads through its own control plane, HTTP/2, and trailers.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use ambit::policy::read::read_yaml;
 use ambit_test_harness::demo::gateway::{Gateway, Listener, Settings, configuration_of, listener};
@@ -13,6 +13,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 const PORT: u16 = 13100;
 const UPSTREAM: u16 = 13101;
@@ -96,6 +98,16 @@ async fn a_bad_policy_keeps_the_last_good_one_and_a_good_one_takes_over() {
     let refused = web::send(ADMIN, "GET", refused, &[], "").await.unwrap();
     assert_eq!(refused.body(), "wasmcustom.ambit.policy.refused: 1\n");
 
+    // A request that is held for the rest of its body while the policy changes.
+    let token = ask.mint().unwrap();
+    let head = format!(
+        "GET {} HTTP/1.1\r\nhost: api.example.com\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: 3\r\n\r\na",
+        ask.path
+    );
+    let mut held = TcpStream::connect(("127.0.0.1", PORT)).await.unwrap();
+    held.write_all(head.as_bytes()).await.unwrap();
+
     // A policy that allows less: every worker follows.
     let less = file.policy().replace("by_scope: [read]", "by_scope: [write]");
     write_listener(&folder, &settings(&folder, &less, PORT));
@@ -108,6 +120,13 @@ async fn a_bad_policy_keeps_the_last_good_one_and_a_good_one_takes_over() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(refused, 16, "the new policy is in force on every worker");
+
+    // What was held ends by the policy it began with; it is neither lost nor left waiting.
+    held.write_all(b"=1").await.unwrap();
+    let mut answer = [0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(20), held.read_exact(&mut answer)).await;
+    read.expect("an answer").unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
     gateway.stop().await;
 }
 
@@ -137,7 +156,7 @@ async fn http_2_trailers_end_a_body_and_cannot_be_used_to_pass_one() {
     let mut digests = Vec::new();
     for pieces in [vec!["{}"], vec!["{", "}"], vec!["{", "", "}"]] {
         for trailers in [false, true] {
-            let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
             let (mut sender, connection) =
                 hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
                     .await

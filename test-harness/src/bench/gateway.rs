@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// The first run's port; the others follow.
-pub(super) const FIRST: u16 = 13_400;
+pub(super) const FIRST: u16 = 13_500;
 /// Envoy's administration.
-pub(super) const ADMIN: u16 = 13_399;
+pub(super) const ADMIN: u16 = 13_499;
 
 /// Envoy's configuration.
 ///
