@@ -188,7 +188,11 @@ fn owner(body: &[u8]) -> Option<String> {
 }
 
 impl Told {
+    /// A header that the request will have. Once it was told, no other can come.
     fn header(&mut self, line: &[u8]) {
+        if self.begun {
+            return;
+        }
         let at = line.iter().skip(1).position(|byte| *byte == b':').map_or(line.len(), |at| at + 1);
         let (name, value) = line.split_at(at);
         let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii_start();
