@@ -1,6 +1,6 @@
 //! What only a real Envoy can show: reloads through its own control plane, HTTP/2, and trailers.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use ambit::policy::read::read_yaml;
 use ambit_test_harness::demo::gateway::{Gateway, Listener, Settings, configuration_of, listener};
