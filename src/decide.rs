@@ -6,7 +6,7 @@ mod facts;
 mod rules;
 
 use crate::decision::{Decision, Reason};
-use crate::identity::{ClientId, Principal, VerifiedToken};
+use crate::identity::{ClientId, Confirmation, Principal, VerifiedToken};
 use crate::policy::compiled::{IssuerTerms, Policy};
 use crate::request::{AccessRequest, Credential};
 use crate::time::Timestamp;
@@ -109,7 +109,11 @@ fn check_sender(
     issuer: &IssuerTerms,
     sender_proved: bool,
 ) -> Result<(), Reason> {
-    let bound = token.confirmation.is_some();
+    let bound = match &token.confirmation {
+        Some(Confirmation::Jkt(_)) => true,
+        Some(_) if issuer.dpop_required => return Err(Reason::SenderNotProved),
+        other => other.is_some(),
+    };
     if (bound || issuer.sender_required) && !(bound && sender_proved) {
         return Err(Reason::SenderNotProved);
     }

@@ -12,7 +12,7 @@ pub(super) enum Schemes {
     Bearer,
     /// With one that is bound to it by a certificate, or with a proof.
     Both,
-    /// With a proof: it came with one, or its token needs one.
+    /// With a proof: it came with one, or its token or every issuer's needs one.
     Dpop,
 }
 

@@ -18,9 +18,10 @@ impl Metadata {
     /// Of every resource. Resources of one audience are one protected resource, and its document
     /// tells of no other audience.
     pub(super) fn of(policy: &Policy) -> Self {
-        let mut scopes = BTreeMap::<&str, Vec<String>>::new();
+        let mut audiences = BTreeMap::<&str, (Vec<String>, Vec<&str>)>::new();
         for (at, entry) in (0..).zip(&policy.resources) {
-            let scopes = scopes.entry(&entry.audience).or_default();
+            let (scopes, titles) = audiences.entry(&entry.audience).or_default();
+            titles.extend(entry.title.as_deref().filter(|title| !titles.contains(title)));
             for action in Action::ALL {
                 if !policy.rules_for(at, action).is_empty() {
                     scopes.push(format!("{action}:{}", entry.id));
@@ -30,19 +31,25 @@ impl Metadata {
         let issuers: Vec<&str> =
             policy.issuers.iter().map(|issuer| issuer.issuer.as_str()).collect();
         let mut documents = BTreeMap::new();
-        for (audience, scopes) in scopes {
+        let only_dpop = policy.wants_dpop();
+        for (audience, (scopes, titles)) in audiences {
             let (Ok(host), Some((_, path))) = (host::from_audience(audience), place(audience))
             else {
                 continue;
             };
-            let document = json!({
+            let mut document = json!({
                 "resource": audience,
                 "authorization_servers": issuers,
                 "scopes_supported": scopes,
                 "bearer_methods_supported": ["header"],
+                "tls_client_certificate_bound_access_tokens": !only_dpop,
+                "dpop_bound_access_tokens_required": only_dpop,
                 "dpop_signing_alg_values_supported":
                     dpop::ALGORITHMS.map(|algorithm| algorithm.name()),
             });
+            if let (false, Some(members)) = (titles.is_empty(), document.as_object_mut()) {
+                members.insert("resource_name".to_owned(), titles.join(", ").into());
+            }
             let at = (host, format!("{PATH}{path}"));
             documents.entry(at).or_insert_with(|| document.to_string().into_bytes());
         }

@@ -94,7 +94,10 @@ impl Enforcement {
     /// By which schemes the caller may come back.
     pub(super) fn schemes(&self, reason: Reason) -> Schemes {
         let bound = matches!(self.confirmation(), Some(Confirmation::Jkt(_)));
-        if self.asked.proof.is_some() || (bound && reason == Reason::SenderNotProved) {
+        if self.asked.proof.is_some()
+            || (bound && reason == Reason::SenderNotProved)
+            || self.engine.policy.wants_dpop()
+        {
             Schemes::Dpop
         } else if self.engine.policy.issuers.iter().any(|issuer| issuer.sender_required) {
             Schemes::Both

@@ -45,6 +45,8 @@ pub(crate) struct IssuerTerms {
     pub(crate) max_lifetime: Span,
     pub(crate) clock_skew: Span,
     pub(crate) sender_required: bool,
+    /// Whether only a DPoP key will do.
+    pub(crate) dpop_required: bool,
     /// Whether a proof of possession needs a nonce of the gateway.
     pub(crate) dpop_nonce: bool,
     pub(crate) token_scopes: TokenScopes,
@@ -84,6 +86,7 @@ pub(crate) struct ResourceEntry {
     pub(crate) id: String,
     pub(crate) target: TargetId,
     pub(crate) audience: String,
+    pub(crate) title: Option<String>,
     pub(crate) credentials: Credentials,
     pub(crate) attributes: Vec<AttributeEntry>,
     pub(crate) headers: Vec<String>,
@@ -158,6 +161,11 @@ impl Policy {
     #[must_use]
     pub fn rule_id(&self, position: u32) -> Option<&str> {
         self.rules.get(position as usize).map(|rule| rule.id.as_str())
+    }
+
+    /// Whether no issuer's token is taken without a DPoP proof.
+    pub(crate) fn wants_dpop(&self) -> bool {
+        !self.issuers.is_empty() && self.issuers.iter().all(|issuer| issuer.dpop_required)
     }
 
     /// The rules that speak of the action on the resource.

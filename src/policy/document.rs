@@ -235,6 +235,8 @@ pub enum SenderConstraint {
     Honoured,
     /// A token without `cnf` is refused.
     Required,
+    /// A token that is not bound to a DPoP key is refused.
+    Dpop,
 }
 
 /// What the users of some groups may do.
@@ -291,6 +293,8 @@ pub struct ActorMatch {
 pub struct Resource {
     /// The token must be for this: an absolute URL.
     pub audience: Option<String>,
+    /// What people are shown as its name.
+    pub title: Option<String>,
     /// The classes that scopes alone allow.
     pub by_scope: Vec<Action>,
     /// What becomes of the caller's token.

@@ -25,6 +25,11 @@ fn the_metadata_says_who_issues_tokens_and_which_scopes_there_are() {
     assert_eq!(document["resource"], "https://api.example.com");
     assert_eq!(document["authorization_servers"], json!([ISSUER, OTHER_ISSUER]));
     assert_eq!(document["bearer_methods_supported"], json!(["header"]));
+    assert_eq!(document["tls_client_certificate_bound_access_tokens"], json!(true));
+    assert_eq!(document["dpop_bound_access_tokens_required"], json!(false));
+    let algorithms = json!(["EdDSA", "ES256", "ES384", "PS256", "RS256"]);
+    assert_eq!(document["dpop_signing_alg_values_supported"], algorithms);
+    assert!(document.get("resource_name").is_none(), "nothing has a title");
     let scopes = document["scopes_supported"].as_array().unwrap();
     for scope in ["read:ticket", "write:note", "read:document", "write:payment"] {
         assert!(scopes.contains(&json!(scope)), "{scope}: {document}");
@@ -35,6 +40,18 @@ fn the_metadata_says_who_issues_tokens_and_which_scopes_there_are() {
     for secret in ["own-letters", "small", "alice", "cluster", "index"] {
         assert!(!seen.text().contains(secret), "{secret}");
     }
+}
+
+#[test]
+fn the_metadata_names_the_resources_as_they_are_titled() {
+    let text = policy("").replacen("  ticket:\n", "  ticket:\n    title: Tickets\n", 1).replacen(
+        "  note:\n",
+        "  note:\n    title: Notes\n",
+        1,
+    );
+    let seen = World::of(&text).bare("GET", "/.well-known/oauth-protected-resource").send();
+    public(&seen, 200);
+    assert_eq!(seen.problem()["resource_name"], "Notes, Tickets");
 }
 
 #[test]

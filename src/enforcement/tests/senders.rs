@@ -358,6 +358,30 @@ fn where_a_sender_is_required_a_plain_token_is_refused_and_both_ways_are_named()
 }
 
 #[test]
+fn where_only_dpop_will_do_a_certificate_is_no_proof() {
+    let one = world("sender_constraint: dpop");
+    let token = certified(CERTIFICATE);
+    let ask = |world: &World| {
+        world.ask("GET", "/v1/tickets/7").token(&token).certificate(CERTIFICATE).send()
+    };
+    ask(&one).refused(401, "sender-not-proved");
+    one.ask("GET", "/v1/tickets/7").send().refused(401, "sender-not-proved");
+    let token = bound(5);
+    present(&one, &token, &proof(5, &token, &json!({}))).forwarded();
+    // The other issuer takes what it always took, and the metadata say so.
+    let document =
+        |world: &World| world.bare("GET", "/.well-known/oauth-protected-resource").send().problem();
+    assert_eq!(document(&one)["dpop_bound_access_tokens_required"], json!(false));
+    let every = policy("").replace("- { issuer:", "- { sender_constraint: dpop, issuer:");
+    let all = World::of(&every);
+    assert_eq!(document(&all)["dpop_bound_access_tokens_required"], json!(true));
+    assert_eq!(document(&all)["tls_client_certificate_bound_access_tokens"], json!(false));
+    let nothing = all.bare("GET", "/v1/tickets/7").send();
+    nothing.refused(401, "no-token");
+    assert!(nothing.reply_header("www-authenticate").unwrap().starts_with("DPoP "));
+}
+
+#[test]
 fn a_token_bound_to_a_certificate_passes_on_its_connection_alone() {
     let world = World::new();
     let token = certified(CERTIFICATE);

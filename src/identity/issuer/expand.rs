@@ -160,5 +160,6 @@ const fn sender_constraint_name(constraint: SenderConstraint) -> &'static str {
     match constraint {
         SenderConstraint::Honoured => "honoured",
         SenderConstraint::Required => "required",
+        SenderConstraint::Dpop => "dpop",
     }
 }

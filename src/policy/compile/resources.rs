@@ -79,6 +79,7 @@ pub(super) fn compile(
             id: id.clone(),
             target: *target,
             audience: audience.map(|(audience, _)| audience).unwrap_or_default(),
+            title: written.title.clone(),
             credentials: written.credentials,
             attributes,
             headers: written.headers.iter().map(|name| name.to_ascii_lowercase()).collect(),

@@ -105,9 +105,9 @@ static ISSUER: Section = Section::new(
         ),
         optional(
             "sender_constraint",
-            Choice(&["honoured", "required"]),
+            Choice(&["honoured", "required", "dpop"]),
             "honoured",
-            "`required` refuses tokens that are not bound to their sender by a DPoP key (`cnf.jkt`, RFC 9449) or a client certificate (`cnf.x5t#S256`, RFC 8705). A token that is bound is never taken without its proof.",
+            "`required` refuses tokens that are not bound to their sender by a DPoP key (`cnf.jkt`, RFC 9449) or a client certificate (`cnf.x5t#S256`, RFC 8705); `dpop` takes only the former. A token that is bound is never taken without its proof.",
         ),
         optional(
             "dpop_nonce",

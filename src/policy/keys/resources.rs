@@ -13,6 +13,12 @@ pub(in crate::policy) static RESOURCE: Section = Section::new(
             "The token must be for this: an absolute URL, exactly as in `aud`.",
         ),
         optional(
+            "title",
+            Text,
+            "none",
+            "What people are shown as its name, in the metadata of its audience (RFC 9728).",
+        ),
+        optional(
             "by_scope",
             ListOf(&Choice(ACTIONS)),
             "none",

@@ -48,8 +48,11 @@ impl Walk {
             ("cognito", Profile::Cognito),
         ];
         let scopes = [("claims", TokenScopes::Claims), ("none", TokenScopes::None)];
-        let bound =
-            [("honoured", SenderConstraint::Honoured), ("required", SenderConstraint::Required)];
+        let bound = [
+            ("honoured", SenderConstraint::Honoured),
+            ("required", SenderConstraint::Required),
+            ("dpop", SenderConstraint::Dpop),
+        ];
         let list = |walk: &mut Self, name| map.get(name).map(|at| walk.requirements(at));
         let texts = |walk: &mut Self, name| map.get(name).map(|at| walk.texts(at));
         let span = |walk: &mut Self, name| map.get(name).and_then(|at| walk.span(at));

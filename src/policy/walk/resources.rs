@@ -21,6 +21,7 @@ impl Walk {
         let routes = map.get("http").map(|at| self.list(at)).unwrap_or_default();
         Resource {
             audience: self.text_of(&map, "audience"),
+            title: self.text_of(&map, "title"),
             by_scope: map.get("by_scope").map(|at| self.actions(at)).unwrap_or_default(),
             credentials: self.choice_of(&map, "credentials", &credentials).unwrap_or_default(),
             per_record: self.choice_of(&map, "per_record", &per_record),
