@@ -4,6 +4,7 @@ mod body;
 mod exchange;
 mod last_resort;
 mod properties;
+mod unheard;
 
 use crate::host::{self, Half};
 use crate::plugin::{FIRST_TICK, Worker, tick_every};
@@ -11,6 +12,7 @@ use exchange::Exchange;
 use proxy_wasm::traits::{Context as HostContext, HttpContext};
 use proxy_wasm::types::{Action as FilterAction, LogLevel};
 use std::rc::Rc;
+pub(crate) use unheard::was_noticed;
 
 /// Envoy's view of one request.
 ///
@@ -21,12 +23,21 @@ use std::rc::Rc;
 pub(crate) struct Filter {
     worker: Option<Rc<Worker>>,
     exchange: Option<Exchange>,
+    /// Whether the request's headers were told.
+    told: bool,
 }
 
 impl Filter {
     /// Without a worker, no policy is in force and every request is refused.
     pub(crate) const fn new(worker: Option<Rc<Worker>>) -> Self {
-        Self { worker, exchange: None }
+        Self { worker, exchange: None, told: false }
+    }
+
+    /// Envoy tells nothing else of a request before its headers.
+    fn must_be_told(&self) {
+        if !self.told {
+            unheard::end_worker("proxy_on_request_headers");
+        }
     }
 }
 
@@ -46,6 +57,7 @@ impl HostContext for Filter {
 
 impl HttpContext for Filter {
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> FilterAction {
+        self.told = true;
         match (&self.worker, &self.exchange) {
             (Some(worker), None) => {
                 let exchange = self.exchange.insert(Exchange::new(Rc::clone(worker)));
@@ -64,6 +76,7 @@ impl HttpContext for Filter {
     }
 
     fn on_http_request_body(&mut self, size: usize, end: bool) -> FilterAction {
+        self.must_be_told();
         match &mut self.exchange {
             Some(exchange) => exchange.on_body(Half::Request, size, end),
             None => FilterAction::Pause,
@@ -71,6 +84,7 @@ impl HttpContext for Filter {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> FilterAction {
+        self.must_be_told();
         match &mut self.exchange {
             Some(exchange) => exchange.on_trailers(Half::Request),
             None => FilterAction::Pause,
@@ -78,6 +92,7 @@ impl HttpContext for Filter {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end: bool) -> FilterAction {
+        self.must_be_told();
         match &mut self.exchange {
             Some(exchange) => exchange.on_response_headers(end),
             None => FilterAction::Continue,
@@ -85,6 +100,7 @@ impl HttpContext for Filter {
     }
 
     fn on_http_response_body(&mut self, size: usize, end: bool) -> FilterAction {
+        self.must_be_told();
         match &mut self.exchange {
             Some(exchange) => exchange.on_body(Half::Response, size, end),
             None => FilterAction::Continue,
@@ -92,6 +108,7 @@ impl HttpContext for Filter {
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> FilterAction {
+        self.must_be_told();
         match &mut self.exchange {
             Some(exchange) => exchange.on_trailers(Half::Response),
             None => FilterAction::Continue,
@@ -99,8 +116,15 @@ impl HttpContext for Filter {
     }
 
     fn on_log(&mut self) {
-        if let Some(exchange) = &mut self.exchange {
-            exchange.on_log();
+        match &mut self.exchange {
+            Some(exchange) => exchange.on_log(),
+            // A request that Envoy refused before its filters is logged too.
+            None if !self.told => {
+                if let Some(callback) = unheard::missing(unheard::Believed::Untold) {
+                    unheard::end_worker(callback);
+                }
+            }
+            None => {}
         }
     }
 }

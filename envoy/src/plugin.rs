@@ -2,7 +2,7 @@
 
 use crate::counters::{self, Counters};
 use crate::fetches::Fetches;
-use crate::filter::Filter;
+use crate::filter::{Filter, was_noticed};
 use crate::host::{self, HostError};
 use crate::ids::Mint;
 use crate::signatures::Signatures;
@@ -36,6 +36,15 @@ pub(crate) struct Plugin {
 impl Plugin {
     /// Puts a policy in force, or says everything that is wrong with it.
     fn load(configuration: &[u8]) -> Result<(Worker, Fetches), Vec<String>> {
+        match was_noticed() {
+            Ok(false) => {}
+            Ok(true) => {
+                let why = "a callback is missing: `allowed_capabilities` must list every \
+                           `proxy_on_*` of envoy/envoy.yaml, and Envoy must start anew";
+                return Err(vec![why.to_owned()]);
+            }
+            Err(error) => host::log(LogLevel::Warn, &format!("ambit: {error}")),
+        }
         let environment = |name: &str| std::env::var(name).ok();
         let engine = Engine::load(configuration, &environment).map_err(|errors| lines(&errors))?;
         let failed = |what: &str, error: &dyn std::fmt::Display| vec![format!("{what}: {error}")];

@@ -172,6 +172,7 @@ async fn counters_count_what_happened_and_the_page_lists_all_of_them() {
 
     let mut page = documented();
     assert!(page.remove("policy.refused"), "it appears with the first refusal");
+    assert!(page.remove("callbacks.missing"), "it appears with the first");
     assert!(!shown.contains("policy.refused"));
     let (missing, stale) = (shown.difference(&page), page.difference(&shown));
     let (missing, stale): (Vec<_>, Vec<_>) = (missing.collect(), stale.collect());

@@ -52,6 +52,11 @@ impl Body {
         Some((self.size, self.ended))
     }
 
+    /// Whether all of it has arrived.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// Bytes so far.
     pub(super) const fn size(&self) -> usize {
         self.size

@@ -5,6 +5,7 @@ mod steps;
 use super::body::Body;
 use super::last_resort::{close, complain, or_complain, refuse};
 use super::properties;
+use super::unheard::{self, Believed};
 use crate::host::{self, Answer, Half, HostError};
 use crate::plugin::Worker;
 use ambit::enforcement::{Enforcement, Event, Outcome, Step};
@@ -59,6 +60,8 @@ pub(super) struct Exchange {
     began: Option<Timestamp>,
     now: Timestamp,
     response_bytes: u64,
+    /// Whether an answer that goes to the client has a body of which nothing was told yet.
+    body_untold: bool,
 }
 
 impl Exchange {
@@ -78,6 +81,7 @@ impl Exchange {
             began: None,
             now: Timestamp::default(),
             response_bytes: 0,
+            body_untold: false,
         }
     }
 
@@ -96,6 +100,7 @@ impl Exchange {
     }
 
     pub(super) fn on_body(&mut self, half: Half, size: usize, end: bool) -> FilterAction {
+        self.body_untold &= half == Half::Request;
         match (self.phase, half) {
             (Phase::Deciding, Half::Request) => {
                 self.callback(|this| this.request.arrived(size, end).map(|()| None))
@@ -107,6 +112,7 @@ impl Exchange {
                 self.sent_to_client(size);
                 FilterAction::Continue
             }
+            (Phase::Sent, Half::Response) => unheard::end_worker("proxy_on_response_headers"),
             (phase, half) => Self::unheld(phase, half),
         }
     }
@@ -114,11 +120,16 @@ impl Exchange {
     /// Trailers end a body, and are the only end it has.
     pub(super) fn on_trailers(&mut self, half: Half) -> FilterAction {
         match (self.phase, half) {
-            (Phase::Deciding, Half::Request) => self.callback(|this| {
-                this.trailers_came = true;
-                this.request.end();
-                Ok(None)
-            }),
+            (Phase::Deciding, Half::Request) => {
+                if self.request.size() == 0 {
+                    self.end_if_unheard();
+                }
+                self.callback(|this| {
+                    this.trailers_came = true;
+                    this.request.end();
+                    Ok(None)
+                })
+            }
             (Phase::Sent | Phase::Holding | Phase::Passed, Half::Request) => {
                 self.trailers_came = true;
                 match self.edit_trailers() {
@@ -131,15 +142,21 @@ impl Exchange {
                     }
                 }
             }
-            (Phase::Holding, Half::Response) => self.callback(|this| {
-                this.response.end();
-                Ok(None)
-            }),
+            (Phase::Holding, Half::Response) => {
+                if self.response.size() == 0 {
+                    self.end_if_unheard();
+                }
+                self.callback(|this| {
+                    this.response.end();
+                    Ok(None)
+                })
+            }
             (phase, half) => Self::unheld(phase, half),
         }
     }
 
     pub(super) fn on_response_headers(&mut self, end: bool) -> FilterAction {
+        self.body_untold = !end;
         match self.phase {
             Phase::Sent => self.callback(|this| {
                 this.response.arrived(0, end)?;
@@ -151,6 +168,7 @@ impl Exchange {
             // Nothing was sent, so this is Envoy's own answer (a body too large, a timeout), and
             // the last word: whatever still arrives changes nothing.
             Phase::Deciding => {
+                self.end_if_unheard();
                 self.phase = Phase::Answered;
                 FilterAction::Continue
             }
@@ -167,6 +185,10 @@ impl Exchange {
         let Some(callout) = self.callouts.remove(&token) else {
             return;
         };
+        // More of the request may have come than was told.
+        if !self.request.has_ended() {
+            self.end_if_unheard();
+        }
         let answer = Answer::read(headers, body_size);
         let action = self.callback(|this| {
             let event = Event::CalloutReply { callout, reply: answer.told() };
@@ -178,6 +200,20 @@ impl Exchange {
         {
             self.held_back();
             self.follow(Err(error));
+        }
+    }
+
+    /// What came this far without a callback that would have held it is the end of this worker.
+    fn end_if_unheard(&self) {
+        let believed = match self.phase {
+            Phase::Deciding => Believed::Held,
+            Phase::Sent => Believed::Unanswered,
+            Phase::Holding => Believed::AnswerHeld,
+            Phase::Passed | Phase::Answered if self.body_untold => Believed::BodyUntold,
+            Phase::Passed | Phase::Answered | Phase::Replaced => return,
+        };
+        if let Some(callback) = unheard::missing(believed) {
+            unheard::end_worker(callback);
         }
     }
 
@@ -199,6 +235,7 @@ impl Exchange {
         }
         or_complain(counters.decided(self.enforcement.decision()));
         or_complain(counters.recalled(self.enforcement.recall()));
+        self.end_if_unheard();
     }
 
     /// What a callback answers about a half that the enforcement does not hold.

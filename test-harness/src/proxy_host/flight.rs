@@ -168,6 +168,9 @@ impl Flight {
     /// The gateway answers by itself, as after a timeout.
     pub(super) fn answered_by_host(&mut self, status: u16, worker: &mut Worker, around: &Around) {
         if !self.over {
+            let details =
+                if status == 408 { "request_overall_timeout" } else { "stream_idle_timeout" };
+            self.stream(worker).details = Some(details.to_owned());
             self.reply(worker, around, announced(Response::new(status).body("timeout")));
         }
     }
@@ -200,6 +203,11 @@ impl Flight {
         let code = i64::from(self.exchange.status()).to_le_bytes().to_vec();
         let stream = self.stream(worker);
         stream.properties.push(("response.code".to_owned(), code));
+        let client = self.exchange.client.as_ref();
+        stream.sent = client.map_or(0, |client| client.body.len() as u64);
+        if client.is_none() && !self.exchange.reset && !self.exchange.cut {
+            stream.details = Some("downstream_remote_disconnect".to_owned());
+        }
         stream.logging = true;
         let logged = worker.call("proxy_on_log", &[self.context]);
         self.stream(worker).logging = false;
@@ -217,7 +225,10 @@ impl Flight {
     /// then tells it of the reply.
     fn answered_too_late(&mut self, worker: &mut Worker) {
         let stream = self.stream(worker);
-        let Some(reply) = stream.reply.take().filter(|_| stream.closed) else { return };
+        if !stream.closed {
+            return;
+        }
+        let Some(reply) = stream.take_reply() else { return };
         stream.response = Half {
             headers: with_status(&announced(reply)),
             came: true,

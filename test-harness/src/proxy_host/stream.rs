@@ -66,6 +66,13 @@ pub(super) struct Stream {
     pub(super) made: Vec<Callout>,
     pub(super) closed: bool,
     pub(super) reply: Option<Response>,
+    /// Why the answer is what it is (`response.code_details`), and what a reply under way will say.
+    pub(super) details: Option<String>,
+    pub(super) reply_details: Option<String>,
+    /// Whether an upstream is chosen for a request that was resumed: before a reply, and after it.
+    pub(super) chosen: (bool, bool),
+    /// Bytes of a body that the client was sent (`response.size`).
+    pub(super) sent: u64,
     /// Handed over in place of the request's headers.
     pub(super) raw_map: Option<Vec<u8>>,
     /// While the log callback runs, everything that came can be read again.
@@ -73,6 +80,32 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    /// A reply goes out: of several the first, but what is told of it is the last one's.
+    pub(super) fn take_reply(&mut self) -> Option<Response> {
+        let reply = self.reply.take()?;
+        self.details = self.reply_details.take().or_else(|| Some(reply.details.clone()));
+        Some(reply)
+    }
+
+    /// Where a request that was let go has gone.
+    pub(super) fn of_upstream(&self, path: &str) -> Option<Vec<u8>> {
+        let gone = self.request.released || self.chosen.0 || (self.logging && self.chosen.1);
+        (gone && path == "upstream.address").then(|| b"127.0.0.1:80".to_vec())
+    }
+
+    /// A property of the answer.
+    pub(super) fn of_response(&self, name: &str) -> Option<Vec<u8>> {
+        match name {
+            "code_details" => self.details.clone().map(String::into_bytes),
+            "size" => {
+                let passed = self.response.passed.len() as u64;
+                let sent = if self.logging { self.sent } else { passed };
+                Some(sent.to_le_bytes().to_vec())
+            }
+            _ => None,
+        }
+    }
+
     /// The map with this number of the ABI; `None` where Envoy would not let it be read now.
     pub(super) fn map(&self, number: u32) -> Option<&Headers> {
         let (request, response) = (&self.request, &self.response);

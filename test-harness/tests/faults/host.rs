@@ -4,7 +4,7 @@ use super::world::{
     GOOD, NOW, ask, ask_with, assert_never_open, assert_refused, assert_works, gateway, inline,
     module, reason, record_of, token_by, told,
 };
-use ambit_test_harness::proxy_host::{CalloutAnswer, CasDialect, Request};
+use ambit_test_harness::proxy_host::{CalloutAnswer, CasDialect, Gateway, Request, Seen};
 use std::collections::BTreeSet;
 
 /// What Envoy answers to a call that its capability list leaves out: an internal failure, and for
@@ -118,40 +118,128 @@ fn a_host_without_signature_checks_is_served_by_the_module_itself() {
     }
 }
 
+/// The callbacks without which something may pass once.
+const OPENING: [&str; 6] = [
+    "proxy_on_request_body",
+    "proxy_on_request_headers",
+    "proxy_on_request_trailers",
+    "proxy_on_response_body",
+    "proxy_on_response_headers",
+    "proxy_on_response_trailers",
+];
+
+/// Where nothing may pass: no token, nothing mapped, a look-up that is never answered, and a record
+/// of somebody else's, whose answer ends in trailers or does not.
+fn without(callback: &str) -> Option<Gateway> {
+    let upstream = |seen: &Seen| match seen.get("x-trailers") {
+        Some(_) => record_of("bob").trailer("x", "1"),
+        None => record_of("bob"),
+    };
+    let built = gateway(&inline()).without_callback(callback);
+    built.clusters(|_| CalloutAnswer::Never).upstream(upstream).build().ok()
+}
+
+/// Whether a request passed that must not, or an answer was shown.
+fn passes(gateway: &mut Gateway, request: Request) -> bool {
+    let held = first(&request, ":path").starts_with("/h/");
+    let exchange = gateway.send(request);
+    let shown = exchange.client.is_some_and(|client| client.body.starts_with(b"{\"owner\""));
+    shown || exchange.cut || (exchange.upstream.is_some() && !held)
+}
+
+fn first(request: &Request, name: &str) -> String {
+    let (_, value) = request.headers.iter().find(|(known, _)| known == name).unwrap();
+    String::from_utf8_lossy(value).into_owned()
+}
+
 #[test]
-fn a_callback_that_the_capability_list_leaves_out_opens_only_where_the_table_says() {
-    // No module can see that it is not called. The list is the operator's, and these are its risk.
-    let opens = [
-        "proxy_on_request_body",
-        "proxy_on_request_headers",
-        "proxy_on_request_trailers",
-        "proxy_on_response_body",
+fn a_callback_that_the_capability_list_leaves_out_opens_once_at_most_and_then_closes_for_good() {
+    let with_body = |target: &str| ask(target).chunk("a").trailer("x", "1");
+    let requests = [
+        Request::get("/p/1"),
+        Request::get("/p/1").header(":method", "POST").chunk("a"),
+        with_body("/nothing"),
+        with_body("/l/1"),
+        ask("/l/1").chunk("a"),
+        ask("/h/1"),
+        ask("/h/1").header("x-trailers", "1"),
     ];
-    let mut found = BTreeSet::new();
+    let mut opened = BTreeSet::new();
     for callback in module().callbacks() {
-        // Nothing here may pass: no token, nothing mapped, and a look-up that is never answered.
-        let built = gateway(&inline())
-            .without_callback(&callback)
-            .clusters(|_| CalloutAnswer::Never)
-            .upstream(|_| record_of("bob"))
-            .build();
-        let Ok(mut gateway) = built else { continue };
-        let with_body = |target: &str| ask(target).chunk("a").trailer("x", "1");
-        for request in [Request::get("/p/1"), with_body("/nothing"), with_body("/l/1")] {
-            if gateway.send(request).upstream.is_some() {
-                found.insert(callback.clone());
+        for request in &requests {
+            let Some(mut gateway) = without(&callback) else { continue };
+            let told = |gateway: &mut Gateway| {
+                gateway.logs().iter().any(|(_, line)| line.contains("the gateway never calls"))
+            };
+            let mut count = 0;
+            for round in 0..4 {
+                let passed = passes(&mut gateway, request.clone());
+                count += u32::from(passed);
+                let what = format!("{callback}, {}, {round}", first(request, ":path"));
+                assert!(!passed || round == 0, "{what}: {:?}", gateway.logs());
+                assert!(!passed || told(&mut gateway), "{what} is told: {:?}", gateway.logs());
             }
-        }
-        // Somebody else's record, held by the answer.
-        let shown = gateway.send(ask("/h/1")).client;
-        if shown.is_some_and(|client| client.body.starts_with(b"{\"owner\"")) {
-            found.insert(callback.clone());
+            if count == 0 {
+                continue;
+            }
+            opened.insert(callback.clone());
+            // The worker is closed to everything, and so is one that starts anew.
+            for target in GOOD {
+                assert_eq!(gateway.send(ask(target)).status(), 503, "{callback}");
+            }
+            assert!(!gateway.restart(0, inline()).unwrap(), "{callback}");
+            let missing = ("ambit.callbacks.missing".to_owned(), 1);
+            assert!(gateway.metrics().contains(&missing), "{:?}", gateway.metrics());
         }
     }
-    let found: Vec<&str> = found.iter().map(String::as_str).collect();
-    assert_eq!(found, opens);
+    let opened: Vec<&str> = opened.iter().map(String::as_str).collect();
+    assert_eq!(opened, OPENING);
     let page = std::fs::read_to_string(super::world::root().join("docs/threat-model.md")).unwrap();
-    assert!(opens.iter().all(|callback| page.contains(&format!("`{callback}`"))), "it is told");
+    assert!(OPENING.iter().all(|callback| page.contains(&format!("`{callback}`"))), "it is told");
+}
+
+#[test]
+fn a_missing_response_callback_is_noticed_by_any_answer_before_one_that_is_held() {
+    for request in [Request::get("/p/1"), ask("/p/1"), ask("/nothing")] {
+        let Some(mut gateway) = without("proxy_on_response_body") else { unreachable!() };
+        gateway.send(request);
+        assert!(!passes(&mut gateway, ask("/h/1")), "{:?}", gateway.logs());
+        assert_eq!(gateway.send(ask("/h/1")).upstream, None);
+    }
+}
+
+#[test]
+fn what_envoy_answers_by_itself_and_who_leaves_is_no_missing_callback() {
+    let built = gateway(&inline()).clusters(|_| CalloutAnswer::ByHand).buffer_limit(1000);
+    let mut gateway = built.build().unwrap();
+    for _ in 0..3 {
+        // A body too large, a client that leaves, a timeout, an answer that is too large or none.
+        gateway.send(ask("/l/1").chunk(vec![b'x'; 4000]));
+        let flight = gateway.open(ask("/l/1").chunk("a"));
+        gateway.disconnect(flight);
+        for status in [408, 504] {
+            let flight = gateway.open(ask("/l/1"));
+            gateway.answer_by_host(flight, status);
+        }
+        let exchange = gateway.send(Request::new("HEAD", "/p/1"));
+        assert!(!exchange.trapped && exchange.upstream.is_none());
+    }
+    let mut sized = self::gateway(&inline())
+        .buffer_limit(1000)
+        .upstream(|_| record_of("alice").chunk(vec![b' '; 4000]))
+        .build()
+        .unwrap();
+    for _ in 0..3 {
+        assert_eq!(sized.send(ask("/h/1")).status(), 500);
+    }
+    let mut broken =
+        self::gateway(&inline()).upstream(|_| record_of("alice").breaking_off()).build().unwrap();
+    for target in GOOD {
+        assert!(!broken.send(ask(target)).trapped);
+    }
+    for gateway in [&mut gateway, &mut sized, &mut broken] {
+        assert_eq!(gateway.send(ask("/p/1")).trapped, false, "{:?}", gateway.logs());
+    }
 }
 
 #[test]

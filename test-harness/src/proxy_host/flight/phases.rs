@@ -28,7 +28,7 @@ impl Flight {
             self.exchange.reset = true;
             return Way::Over;
         }
-        if let Some(reply) = stream.reply.take() {
+        if let Some(reply) = stream.take_reply() {
             return self.reply(worker, around, announced(reply));
         }
         let half = self.half(worker);
@@ -44,6 +44,8 @@ impl Flight {
         match self.left.front() {
             None if self.breaks_off && self.side == Side::Response => {
                 self.exchange.cut = true;
+                let why = "upstream_reset_after_response_started{connection_termination}";
+                self.stream(worker).details = Some(why.to_owned());
                 Way::Over
             }
             None if clear => self.half_is_over(worker, around),
@@ -168,6 +170,8 @@ impl Flight {
                 let mut answer = Response::new(503);
                 if let Some(seen) = &mut self.exchange.upstream {
                     seen.whole = true;
+                    let stream = worker.state().stream();
+                    stream.details = Some("via_upstream".to_owned());
                     answer = (around.upstream)(seen);
                 }
                 self.respond(worker, around, answer)
@@ -243,10 +247,11 @@ impl Flight {
     }
 
     fn too_large(&mut self, worker: &mut Worker, around: &Around) -> Way {
-        let (status, body) = match self.side {
-            Side::Request => (413, "Payload Too Large"),
-            Side::Response => (500, "Internal Server Error"),
+        let (status, body, details) = match self.side {
+            Side::Request => (413, "Payload Too Large", "request_payload_too_large"),
+            Side::Response => (500, "Internal Server Error", "response_payload_too_large"),
         };
+        self.stream(worker).details = Some(details.to_owned());
         self.reply(worker, around, announced(Response::new(status).body(body)))
     }
 }

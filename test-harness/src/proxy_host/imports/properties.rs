@@ -48,7 +48,14 @@ fn get(mut caller: Host<'_>, path: i32, length: i32, address: i32, size: i32) ->
         let mut all = stream.properties.iter().chain(&stream.filter_state);
         let value = all.rfind(|(known, _)| *known == path).map(|(_, value)| value.clone());
         let request = || path.strip_prefix("request.").and_then(|name| of_request(stream, name));
-        let value = value.or_else(request).or(plugin).ok_or(status::NOT_FOUND)?;
+        let response = || path.strip_prefix("response.").and_then(|name| stream.of_response(name));
+        let upstream = || stream.of_upstream(&path);
+        let value = value
+            .or_else(request)
+            .or_else(response)
+            .or_else(upstream)
+            .or(plugin)
+            .ok_or(status::NOT_FOUND)?;
         hand_over(caller, &value, address, size)
     })
 }

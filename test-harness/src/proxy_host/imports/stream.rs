@@ -24,7 +24,12 @@ fn continue_stream(mut caller: Host<'_>, half: i32) -> Told {
     answer(&mut caller, "proxy_continue_stream", |caller| {
         let came = caller.data_mut().stream().response.came;
         match half {
-            REQUEST => caller.data_mut().stream().request.resume_request(),
+            REQUEST => {
+                let stream = caller.data_mut().stream();
+                stream.chosen.0 |= stream.reply.is_none();
+                stream.chosen.1 = true;
+                stream.request.resume_request();
+            }
             // Measured on Envoy 1.40: the whole process dies.
             RESPONSE if !came => {
                 let message = "a response is resumed before there is one, which ends Envoy";
@@ -41,7 +46,11 @@ fn continue_stream(mut caller: Host<'_>, half: i32) -> Told {
 fn close_stream(mut caller: Host<'_>, half: i32) -> Told {
     answer(&mut caller, "proxy_close_stream", |caller| match half {
         REQUEST | RESPONSE => {
-            caller.data_mut().stream().closed = true;
+            let stream = caller.data_mut().stream();
+            stream.closed = true;
+            let told = stream.reply_details.clone();
+            let why = || told.unwrap_or_else(|| "wasm_close_stream".to_owned());
+            stream.details.get_or_insert_with(why);
             Ok(())
         }
         _ => Err(status::BAD_ARGUMENT.into()),
@@ -69,7 +78,9 @@ fn send_local_response(
         let status = u16::try_from(code).map_err(|_| status::BAD_ARGUMENT)?;
         let reply = Response { headers, body, details, ..Response::new(status) };
         // Of several the first counts.
-        caller.data_mut().stream().reply.get_or_insert(reply);
+        let stream = caller.data_mut().stream();
+        stream.reply_details = Some(reply.details.clone());
+        stream.reply.get_or_insert(reply);
         Ok(())
     })
 }
