@@ -266,7 +266,7 @@ fn with_plugin(settings: &Settings, change: impl Fn(&mut Value)) -> Value {
 }
 
 /// What `envoy/envoy.yaml` allows, without one.
-fn capabilities(without: &str) -> Value {
+pub fn capabilities(without: &str) -> Value {
     let text = std::fs::read_to_string(root().join("envoy/envoy.yaml")).unwrap();
     let (_, list) = text.split_once("allowed_capabilities:").unwrap();
     let names = list.lines().skip(1).map_while(|line| line.trim().strip_suffix(": {}"));

@@ -119,7 +119,7 @@ fn a_host_without_signature_checks_is_served_by_the_module_itself() {
 }
 
 /// The callbacks without which something may pass once.
-const OPENING: [&str; 6] = [
+pub const OPENING: [&str; 6] = [
     "proxy_on_request_body",
     "proxy_on_request_headers",
     "proxy_on_request_trailers",

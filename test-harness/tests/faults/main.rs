@@ -11,9 +11,12 @@
 
 mod client;
 mod clock;
+mod discovered;
 mod envoy;
 mod host;
 mod issuer;
+mod limits;
+mod lists;
 mod look_up;
 mod memory;
 mod module;
@@ -21,4 +24,5 @@ mod reload;
 mod shared;
 mod table;
 mod upstream;
+mod versions;
 mod world;

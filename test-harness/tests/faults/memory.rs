@@ -7,15 +7,19 @@ const PAGE: usize = 65_536;
 
 /// With as many pages as it takes to start and to serve, and so many more.
 fn scarce(more: usize) -> Gateway {
-    for pages in 16..512 {
-        let built =
-            gateway(&inline()).memory_limit((pages + more) * PAGE).buffer_limit(usize::MAX).build();
-        let Ok(mut gateway) = built else { continue };
-        if gateway.send(ask("/l/1")).status() == 200 && gateway.send(ask("/h/1")).status() == 200 {
-            return gateway;
-        }
-    }
-    panic!("the module does not start in 32 MiB")
+    (16..512).find_map(|pages| serves_in(pages + more)).expect("it starts in 32 MiB")
+}
+
+fn serves_in(pages: usize) -> Option<Gateway> {
+    let built = gateway(&inline()).memory_limit(pages * PAGE).buffer_limit(usize::MAX);
+    let mut gateway = built.build().ok()?;
+    let serves = ["/l/1", "/h/1"].iter().all(|target| gateway.send(ask(target)).status() == 200);
+    serves.then_some(gateway)
+}
+
+/// The pages of memory that the module starts and serves in.
+pub fn enough() -> usize {
+    (16..512).find(|pages| serves_in(*pages).is_some()).expect("it starts in 32 MiB")
 }
 
 /// A request whose body decides.

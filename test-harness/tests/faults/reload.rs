@@ -7,7 +7,7 @@ use super::world::{
 use ambit_test_harness::proxy_host::{CalloutAnswer, Request};
 
 /// The same, but nothing is allowed.
-fn stricter() -> String {
+pub fn stricter() -> String {
     let jwks = format!("{{ inline: {} }}", keys(7, "k1"));
     let denies = POLICY.replace("by_scope: [read]", "by_scope: [delete]");
     compiled(&denies.replace("effect: allow", "effect: deny").replace("JWKS", &jwks))
