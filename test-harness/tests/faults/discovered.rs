@@ -31,8 +31,8 @@ pub fn says(status: u16, body: &str) -> Chunked {
     let line = format!("HTTP/1.1 {status} As-Told");
     let headers = fields(&[("content-type", "application/json")]);
     let head = Message { line, headers, ..Message::default() };
-    let middle = body.len() / 2;
-    let chunks = vec![body[..middle].as_bytes().to_vec(), body[middle..].as_bytes().to_vec()];
+    let (first, second) = body.as_bytes().split_at(body.len() / 2);
+    let chunks = vec![first.to_vec(), second.to_vec()];
     Chunked { head, chunks, trailers: Vec::new() }
 }
 
