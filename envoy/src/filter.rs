@@ -12,7 +12,7 @@ use exchange::Exchange;
 use proxy_wasm::traits::{Context as HostContext, HttpContext};
 use proxy_wasm::types::{Action as FilterAction, LogLevel};
 use std::rc::Rc;
-pub(crate) use unheard::was_noticed;
+pub(crate) use unheard::{follow_the_others, was_noticed};
 
 /// Envoy's view of one request.
 ///
@@ -176,7 +176,7 @@ mod tests {
             engine: Rc::new(engine),
             mint: Mint::new().unwrap(),
             signatures: Signatures::default(),
-            counters: Counters::default(),
+            counters: Rc::new(Counters::default()),
         }))));
     }
 }

@@ -3,7 +3,8 @@
 //! What is not called cannot hold anything, and no call tells what the list is. What comes later of
 //! the same request does: an answer to a request that was never told, or that is still held. Then
 //! this worker ends, and Envoy itself refuses whatever comes to it (`FAIL_CLOSED`); what is shared
-//! keeps it from starting anew (`FAIL_RELOAD`) until Envoy does. All of it costs an ordinary
+//! ends the others at their next tick, and keeps it from starting anew (`FAIL_RELOAD`) until Envoy
+//! does. All of it costs an ordinary
 //! request nothing: only requests are asked about that should not have come this far.
 
 use super::last_resort::complain;
@@ -89,6 +90,13 @@ pub(super) fn end_worker(callback: &str) -> ! {
         }
     }
     // The one way to tell Envoy that it must refuse everything: a module that has failed.
+    std::process::abort()
+}
+
+/// Ends this worker because another one has.
+pub(crate) fn follow_the_others() -> ! {
+    let why = "ambit: another worker found that the gateway leaves out a callback: nothing passes";
+    host::log(LogLevel::Critical, why);
     std::process::abort()
 }
 

@@ -199,6 +199,21 @@ fn a_callback_that_the_capability_list_leaves_out_opens_once_at_most_and_then_cl
 }
 
 #[test]
+fn a_missing_callback_that_one_worker_noticed_closes_the_others_before_anything_passes_there() {
+    for callback in ["proxy_on_request_headers", "proxy_on_request_body"] {
+        let built = gateway(&inline()).without_callback(callback).workers(3);
+        let mut gateway = built.clusters(|_| CalloutAnswer::Never).build().unwrap();
+        let request = || ask("/l/1").chunk("a");
+        assert!(gateway.send_to(1, request()).upstream.is_some());
+        gateway.advance(1);
+        for worker in 0..3 {
+            let exchange = gateway.send_to(worker, request());
+            assert_eq!((exchange.status(), exchange.upstream), (503, None), "{callback} {worker}");
+        }
+    }
+}
+
+#[test]
 fn a_missing_response_callback_is_noticed_by_any_answer_before_one_that_is_held() {
     for request in [Request::get("/p/1"), ask("/p/1"), ask("/nothing")] {
         let mut gateway = without("proxy_on_response_body").unwrap();
@@ -286,6 +301,8 @@ fn workers_are_independent_and_share_their_counters() {
         assert_eq!(told(&exchange), (200, "allowed-by-rule".to_owned(), true));
         assert_eq!(gateway.send_to(worker, Request::get("/p/1")).status(), 401);
     }
+    // Counted by each worker for itself, and told with its next tick.
+    gateway.advance(1);
     let metrics = gateway.metrics();
     let count = |text: &str| {
         let named = metrics.iter().filter(|(name, _)| name.starts_with(text));

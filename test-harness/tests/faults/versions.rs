@@ -99,7 +99,7 @@ async fn in_envoy_a_missing_callback_closes_with_fail_reload_too_and_for_as_long
     };
     let blind = "proxy_on_request_headers";
     let listeners = [listener(0, "whole", ""), listener(1, "blind", blind)];
-    let mut envoy = Discovered::start(name, MISSING, 1, "alice", Duration::ZERO, &listeners).await;
+    let mut envoy = Discovered::start(name, MISSING, 2, "alice", Duration::ZERO, &listeners).await;
     let port = MISSING + 5;
     let closed = async |envoy: &Discovered, what: &str| {
         for _ in 0..30 {
@@ -110,6 +110,8 @@ async fn in_envoy_a_missing_callback_closes_with_fail_reload_too_and_for_as_long
     };
     assert_eq!(get(port, "/p/first", false), 503, "it passed, and its answer did not");
     assert_eq!(envoy.take_seen("/p/first").len(), 1);
+    // The other worker hears of it with its next tick.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
     closed(&envoy, "it does not start anew").await;
     // Other settings do not open it either, nor does a whole list for the same VM.
     envoy.replace(&[listener(0, "whole", ""), listener(1, "blind", "proxy_on_log")]).await;
