@@ -218,6 +218,8 @@ impl Gateway {
         };
         let mut worker = (self.start)(number)?;
         worker.state().now = old.state().now;
+        // Another life, another chance.
+        worker.state().random ^= old.state().random.rotate_left(17);
         let taken = worker.configure(configuration.as_ref());
         *old = worker;
         Ok(taken)

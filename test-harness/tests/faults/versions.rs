@@ -9,8 +9,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-const VERSIONS: u16 = 14340;
-const MISSING: u16 = 14350;
+const VERSIONS: u16 = 14346;
+const MISSING: u16 = 14352;
 const START: u16 = 14390;
 
 fn get(port: u16, target: &str, with_token: bool) -> u16 {
