@@ -28,6 +28,8 @@ impl Callout {
 pub enum CalloutAnswer {
     /// With this response.
     Response(Response),
+    /// With this response, once all that are not slow have ended.
+    Slow(Response),
     /// Without one: a reset, or an answer larger than the buffer.
     Reset,
     /// When the test says ([`super::Gateway::answer`]).
@@ -54,8 +56,13 @@ impl CalloutAnswer {
         Self::Response(answer.body("upstream request timeout"))
     }
 
-    /// Whether the host can tell its end by itself.
+    /// Whether the host can tell its end by itself, and at once.
     pub(super) const fn is_scripted(&self) -> bool {
         matches!(self, Self::Response(_) | Self::Reset)
+    }
+
+    /// Whether it can when it has told all others.
+    pub(super) const fn is_slow(&self) -> bool {
+        matches!(self, Self::Slow(_))
     }
 }

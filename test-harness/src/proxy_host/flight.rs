@@ -134,12 +134,25 @@ impl Flight {
             if self.over {
                 return Way::Over;
             }
-            match self.step(worker, around) {
+            let way = self.step(worker, around);
+            worker.tell_queues();
+            match way {
                 Way::GoesOn => {}
+                Way::Waits if self.can_go_on(worker) => {}
                 Way::Waits => return Way::Waits,
                 Way::Over => self.end(worker),
             }
         }
+    }
+
+    /// Whether the module was told something meanwhile that lets the request go on.
+    fn can_go_on(&self, worker: &mut Worker) -> bool {
+        let stream = self.stream(worker);
+        let resumed = match self.side {
+            Side::Request => stream.request.resumed,
+            Side::Response => stream.response.resumed,
+        };
+        worker.dead || resumed || self.stream(worker).reply.is_some() || self.stream(worker).closed
     }
 
     /// Whether it has come to its end.

@@ -25,6 +25,8 @@ pub(super) mod status {
     pub(in super::super) const OK: i32 = 0;
     pub(in super::super) const NOT_FOUND: i32 = 1;
     pub(in super::super) const BAD_ARGUMENT: i32 = 2;
+    pub(in super::super) const SERIALIZATION: i32 = 3;
+    pub(in super::super) const PARSE: i32 = 4;
     pub(in super::super) const INVALID_MEMORY: i32 = 6;
     pub(in super::super) const EMPTY: i32 = 7;
     pub(in super::super) const CAS_MISMATCH: i32 = 8;

@@ -19,6 +19,8 @@ pub(super) struct Half {
     pub(super) headers_open: bool,
     pub(super) body_open: bool,
     pub(super) trailers_open: bool,
+    /// Whether the end of the body is being told, when trailers can still be made.
+    pub(super) ending: bool,
     /// Whether the headers were let go, and the trailers.
     pub(super) released: bool,
     pub(super) trailers_released: bool,
@@ -46,6 +48,15 @@ impl Half {
         self.holding = false;
         self.passed.append(&mut self.buffer);
         self.trailers_released = self.trailers_came;
+    }
+
+    /// Trailers of the module's own, at the end of a body that has none. They are let go with it.
+    const fn make_trailers(&mut self, asked: bool) {
+        if asked && self.ending && !self.trailers_came {
+            self.trailers_came = true;
+            self.trailers_open = true;
+            self.trailers_released = true;
+        }
     }
 
     /// Whether nothing of what has come is held.
@@ -126,8 +137,10 @@ impl Stream {
     }
 
     /// As [`Stream::map`], to be changed.
-    pub(super) const fn map_mut(&mut self, number: u32) -> Option<&mut Headers> {
+    pub(super) fn map_mut(&mut self, number: u32) -> Option<&mut Headers> {
         let (request, response) = (&mut self.request, &mut self.response);
+        request.make_trailers(number == 1);
+        response.make_trailers(number == 3);
         match number {
             0 if request.headers_open => Some(&mut request.headers),
             1 if request.trailers_open => Some(&mut request.trailers),

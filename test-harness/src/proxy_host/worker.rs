@@ -197,8 +197,11 @@ impl Worker {
 
     /// Tells the end of the oldest callout of `asker` that a script ends. Whether there was one.
     pub(super) fn answer_scripted(&mut self, asker: u32) -> bool {
-        let mine = |one: &Pending| one.asker == asker && one.answer.is_scripted();
-        let Some(place) = self.state().callouts.iter().position(mine) else { return false };
+        let mine = |one: &Pending| one.asker == asker;
+        let callouts = &self.state().callouts;
+        let place = callouts.iter().position(|one| mine(one) && one.answer.is_scripted());
+        let slow = || callouts.iter().position(|one| mine(one) && one.answer.is_slow());
+        let Some(place) = place.or_else(slow) else { return false };
         let pending = self.state().callouts.remove(place);
         self.tell(pending);
         true
@@ -221,7 +224,7 @@ impl Worker {
     /// An answer comes to the root context; the module finds out whose it is.
     fn tell(&mut self, pending: Pending) {
         let (headers, body) = match pending.answer {
-            CalloutAnswer::Response(response) => {
+            CalloutAnswer::Response(response) | CalloutAnswer::Slow(response) => {
                 let status = (":status".to_owned(), response.status.to_string().into_bytes());
                 (std::iter::once(status).chain(response.headers).collect(), response.body)
             }

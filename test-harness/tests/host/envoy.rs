@@ -14,6 +14,9 @@ const UPSTREAM: u16 = 13131;
 const LOOKUP: u16 = 13132;
 const DOWN: u16 = 13133;
 const FIRST: u16 = 13134;
+const SLOW: u16 = 13137;
+/// How long the cluster `slow` takes.
+const SLOW_AFTER: Duration = Duration::from_millis(350);
 /// How long the cluster `lookup` takes; the probe waits for half a second.
 const ANSWERS_AFTER: Duration = Duration::from_millis(200);
 const NEVER: Duration = Duration::from_millis(900);
@@ -72,6 +75,17 @@ impl Envoy {
             scripted.as_ref().map(chunked)
         })
         .unwrap();
+        raw::serve(SLOW, |_, _| {
+            std::thread::sleep(SLOW_AFTER);
+            let answer = Answer {
+                status: 200,
+                headers: Vec::new(),
+                chunks: vec![b"slow".to_vec()],
+                trailers: Vec::new(),
+            };
+            Some(chunked(&answer))
+        })
+        .unwrap();
         let listeners =
             [Setting::Holding, Setting::NotHolding, Setting::Doomed].map(|setting| Listener {
                 port: port(setting),
@@ -86,6 +100,7 @@ impl Envoy {
                 ("upstream".to_owned(), UPSTREAM),
                 ("lookup".to_owned(), LOOKUP),
                 ("down".to_owned(), DOWN),
+                ("slow".to_owned(), SLOW),
             ],
             module: folder.join("probe.wasm"),
             workers: 1,
@@ -121,7 +136,8 @@ impl Envoy {
             let log = std::fs::read(&self.log).unwrap();
             trace = lines(log.get(before..).unwrap());
             let count = |text: &str| trace.iter().filter(|line| line.starts_with(text)).count();
-            if count("delete") == 1 && count("- call=0") == count("callout") {
+            let ticked = count("- tick=0") == count("tick ");
+            if count("delete") == 1 && count("- call=0") == count("callout") && ticked {
                 break;
             }
         }

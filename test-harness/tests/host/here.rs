@@ -33,6 +33,7 @@ impl Here {
             let (clusters, upstream) = (Arc::clone(&case), Arc::clone(&case));
             Gateway::builder(&module)
                 .configuration("probe")
+                .now(1)
                 .buffer_limit(LIMIT)
                 .holds_headers(setting != Setting::NotHolding)
                 .clusters(move |callout| match callout.cluster.as_str() {
@@ -43,6 +44,7 @@ impl Here {
                             CalloutAnswer::Response(response(answer))
                         })
                     }
+                    "slow" => CalloutAnswer::Slow(Response::new(200).body("slow")),
                     "down" => CalloutAnswer::down(),
                     _ => CalloutAnswer::UnknownCluster,
                 })
@@ -57,7 +59,9 @@ impl Here {
         *self.case.lock().unwrap() = Some(case.clone());
         let gateway = &mut self.gateways[case.setting as usize];
         let before = gateway.logs().len();
-        let mut request = Request::new(case.method, "/probe").header("x-script", case.script);
+        let mut request = Request::new(case.method, "/probe")
+            .header(":scheme", "http")
+            .header("x-script", case.script);
         for (name, value) in &case.headers {
             request = request.header(name, value);
         }
@@ -67,7 +71,11 @@ impl Here {
         for (name, value) in &case.trailers {
             request = request.trailer(name, value);
         }
-        let exchange = gateway.send(request);
+        let flight = gateway.open(request);
+        if case.script.contains('T') {
+            gateway.advance(1);
+        }
+        let exchange = gateway.finish(flight);
         let logs = gateway.logs();
         let said = logs[before..].iter().filter_map(|(_, line)| line.strip_prefix("probe|"));
         Heard {

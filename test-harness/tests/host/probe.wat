@@ -2,7 +2,7 @@
 ;; which header maps and buffers could be read in it, and the status of every call.
 ;;
 ;; A script has one part for each callback, divided by commas, in the order request headers, body,
-;; trailers, response headers, body, trailers, callout. A part is letters, done one after another (see
+;; trailers, response headers, body, trailers, callout, tick, queue. A part is letters, done one after another (see
 ;; `$op`); without a part a callback continues. `S"…"` stands for the address and length of a text.
 (module
   (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
@@ -33,6 +33,20 @@
   (import "env" "proxy_set_property" (func $keep (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_call_foreign_function" (func $foreign (param i32 i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))
+  (import "env" "proxy_set_header_map_pairs" (func $set_pairs (param i32 i32 i32) (result i32)))
+  (import "env" "proxy_set_tick_period_milliseconds" (func $tick_every (param i32) (result i32)))
+  (import "env" "proxy_get_log_level" (func $level (param i32) (result i32)))
+  (import "env" "proxy_get_current_time_nanoseconds" (func $now (param i32) (result i32)))
+  (import "env" "proxy_get_status" (func $why_status (param i32 i32 i32) (result i32)))
+  (import "env" "proxy_grpc_call" (func $grpc_call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_grpc_send" (func $grpc_send (param i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_grpc_cancel" (func $grpc_cancel (param i32) (result i32)))
+  (import "env" "proxy_grpc_close" (func $grpc_close (param i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes (param i32 i32) (result i32)))
 
   (memory (export "memory") 64)
   ;; A boundless module is no help: what a callback was given is free when the next begins.
@@ -40,6 +54,8 @@
   ;; The end of the line being written, from 0xc000.
   (global $line (mut i32) (i32.const 0xc000))
 
+  ;; The queue that is listened to.
+  (global $queue (mut i32) (i32.const 0))
   ;; The context that called out last: answers come to the root context.
   (global $asker (mut i32) (i32.const 0))
   (global $current (mut i32) (i32.const 0))
@@ -192,6 +208,29 @@
     (if (call $is (local.get $letter) S"Q") (then (call $queues)))
     (if (call $is (local.get $letter) S"P") (then (call $properties)))
     (if (call $is (local.get $letter) S"F") (then (call $functions)))
+    ;; Trailers: A adds to the request's, K removes from them; Y, R add to and replace the response's.
+    (if (call $is (local.get $letter) S"A") (then (call $status S"add" (call $add (i32.const 1) S"x-more" S"more"))))
+    (if (call $is (local.get $letter) S"K") (then (call $status S"remove" (call $remove (i32.const 1) S"x-sum"))))
+    (if (call $is (local.get $letter) S"Y") (then (call $status S"add" (call $add (i32.const 3) S"x-more" S"more"))))
+    (if (call $is (local.get $letter) S"R") (then (call $status S"replace" (call $replace (i32.const 3) S"x-sum" S"new"))))
+    ;; H: all response headers at once. N: the same where there are none such.
+    (if (call $is (local.get $letter) S"H") (then (call $status S"set" (call $setting (i32.const 2)))))
+    (if (call $is (local.get $letter) S"N") (then (call $status S"set" (call $setting (i32.const 9)))))
+    ;; T: a tick in a moment. q: an item for a queue that is listened to. s: a call to a slow cluster.
+    (if (call $is (local.get $letter) S"T")
+      (then
+        (global.set $asker (global.get $current))
+        (call $status S"tick" (call $tick_every (i32.const 120)))))
+    (if (call $is (local.get $letter) S"q")
+      (then
+        (global.set $asker (global.get $current))
+        (call $status S"register" (call $register S"heard" (global.get $third)))
+        (global.set $queue (i32.load (global.get $third)))
+        (call $status S"put" (call $enqueue (global.get $queue) S"item"))))
+    (if (call $is (local.get $letter) S"s") (then (call $status S"call" (call $callout S"slow" (i32.const 3)))))
+    ;; O: what else the ABI has. W: what a module takes from WASI.
+    (if (call $is (local.get $letter) S"O") (then (call $others)))
+    (if (call $is (local.get $letter) S"W") (then (call $wasi)))
     ;; C: what the callout brought. m: sizes. E: contexts.
     (if (call $is (local.get $letter) S"C") (then (call $brought)))
     (if (call $is (local.get $letter) S"m") (then (call $sizes)))
@@ -237,6 +276,49 @@
     (call $call (local.get $cluster) (local.get $length) (i32.const 0xa000)
       (select (i32.const 68) (i32.const 45) (i32.eq (local.get $count) (i32.const 3)))
       S"asks" (i32.const 0) (i32.const 0) (i32.const 500) (global.get $third)))
+
+  ;; `:status` and `x-dup`, in the place of all.
+  (func $setting (param $map i32) (result i32)
+    (i32.store (i32.const 0xa000) (i32.const 2))
+    (i32.store offset=4 (i32.const 0xa000) (i32.const 7))
+    (i32.store offset=8 (i32.const 0xa000) (i32.const 3))
+    (i32.store offset=12 (i32.const 0xa000) (i32.const 5))
+    (i32.store offset=16 (i32.const 0xa000) (i32.const 3))
+    (memory.copy (i32.const 0xa014) S":status\00203\00x-dup\00set\00")
+    (call $set_pairs (local.get $map) (i32.const 0xa000) (i32.const 42)))
+
+  (func $others
+    (call $status S"level" (call $level (global.get $third)))
+    (call $status S"is" (i32.load (global.get $third)))
+    (i64.store (i32.const 0xa000) (i64.const 0))
+    (call $status S"now" (call $now (i32.const 0xa000)))
+    (call $status S"zero" (i64.eqz (i64.load (i32.const 0xa000))))
+    (call $status S"status" (call $why_status (global.get $third) (global.get $address) (global.get $size)))
+    (call $status S"grpc" (call $grpc_call S"nowhere" S"service" S"method" (i32.const 0xa000) (i32.const 0) S"ask" (i32.const 500) (global.get $third)))
+    (call $status S"send" (call $grpc_send (i32.const 99) S"ask" (i32.const 1)))
+    (call $status S"cancel" (call $grpc_cancel (i32.const 99)))
+    (call $status S"close" (call $grpc_close (i32.const 99))))
+
+  (func $wasi
+    (i64.store (i32.const 0xa000) (i64.const 0))
+    (call $status S"clock" (call $clock (i32.const 0) (i64.const 1) (i32.const 0xa000)))
+    (call $status S"zero" (i64.eqz (i64.load (i32.const 0xa000))))
+    (call $status S"monotonic" (call $clock (i32.const 1) (i64.const 1) (i32.const 0xa000)))
+    (call $status S"no-clock" (call $clock (i32.const 9) (i64.const 1) (i32.const 0xa000)))
+    (call $status S"random" (call $random (i32.const 0xa000) (i32.const 16)))
+    (call $status S"too-much" (call $random (i32.const 0x200000) (i32.const 0x10001)))
+    (call $status S"args" (call $args_sizes (i32.const 0xa000) (i32.const 0xa008)))
+    (call $status S"count" (i32.load (i32.const 0xa000)))
+    (call $status S"environ" (call $environ_sizes (i32.const 0xa000) (i32.const 0xa008)))
+    (call $io (i32.const 1) S"probe|- out")
+    (call $io (i32.const 2) S"probe|- err")
+    (call $io (i32.const 7) S"probe|- file"))
+  (func $io (param $file i32) (param $from i32) (param $length i32)
+    (i32.store (i32.const 0xa000) (local.get $from))
+    (i32.store offset=4 (i32.const 0xa000) (local.get $length))
+    (i32.store offset=8 (i32.const 0xa000) (i32.const 0))
+    (call $status S"write" (call $fd_write (local.get $file) (i32.const 0xa000) (i32.const 1) (i32.const 0xa008)))
+    (call $status S"wrote" (i32.load (i32.const 0xa008))))
 
   (func $brought
     (local $status i32)
@@ -335,7 +417,18 @@
     (call $asking S"request\00host")
     (call $asking S"request\00headers\00x-dup")
     (call $asking S"request\00headers\00x-none")
-    (call $asking S"plugin_name"))
+    (call $asking S"plugin_name")
+    (call $asking S"plugin_root_id")
+    (call $asking S"request\00url_path")
+    (call $asking S"request\00query")
+    (call $asking S"request\00protocol")
+    (call $asking S"request\00scheme")
+    (call $asking S"request\00useragent")
+    (call $asking S"request")
+    (call $asking S"response\00headers\00x-dup")
+    (call $asking S"response\00headers\00x-none")
+    (call $asking S"response\00flags_long")
+    (call $asking S""))
 
   (func $functions
     (call $status S"unknown" (call $foreign S"no_such_function" S"" (global.get $address) (global.get $size)))
@@ -396,6 +489,25 @@
     (call $status S"asker" (call $effective (global.get $asker)))
     (call $look)
     (drop (call $run (global.get $asker) (i32.const 6) (i32.const 1))))
+  (func (export "proxy_on_tick") (param $context i32)
+    (call $begin S"tick")
+    (call $status S"off" (call $tick_every (i32.const 0)))
+    (call $told (local.get $context))
+    (drop (call $run (global.get $asker) (i32.const 7) (i32.const 1))))
+  (func (export "proxy_on_queue_ready") (param $context i32) (param $queue i32)
+    (local $status i32)
+    (call $begin S"queue")
+    (call $status S"known" (i32.eq (local.get $queue) (global.get $queue)))
+    (local.set $status (call $dequeue (local.get $queue) (global.get $address) (global.get $size)))
+    (call $status S"take" (local.get $status))
+    (call $handed (local.get $status))
+    (call $told (local.get $context))
+    (drop (call $run (global.get $asker) (i32.const 8) (i32.const 1))))
+  ;; Something comes to the root context, which goes on as the one that asked for it.
+  (func $told (param $context i32)
+    (call $status S"root" (i32.load8_u (i32.add (i32.const 0xd000) (i32.and (local.get $context) (i32.const 255)))))
+    (call $status S"asker" (call $effective (global.get $asker)))
+    (call $look))
   (func (export "proxy_on_done") (param $context i32) (result i32)
     (call $arriving S"done" (i32.const 0) (i32.const 0))
     (i32.const 1))

@@ -132,7 +132,10 @@ impl Flight {
         if half.holding && side == Side::Response && length > around.limit {
             return self.too_large(worker, around);
         }
-        match self.call(worker, "body", &[size(length), u32::from(end)]) {
+        half.ending = end;
+        let action = self.call(worker, "body", &[size(length), u32::from(end)]);
+        self.half(worker).ending = false;
+        match action {
             Some(CONTINUE) => {
                 let half = self.half(worker);
                 half.passed.append(&mut half.buffer);

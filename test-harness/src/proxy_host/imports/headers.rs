@@ -101,7 +101,7 @@ fn add_value(
     })
 }
 
-/// One value in the place of the first, and none of the others.
+/// One value and none of the others: at the end, but for pseudo headers, which keep their place.
 fn replace_value(
     mut caller: Host<'_>,
     map: i32,
@@ -119,7 +119,7 @@ fn replace_value(
                 if !known.eq_ignore_ascii_case(&name) {
                     return true;
                 }
-                let new = value.take();
+                let new = name.starts_with(':').then(|| value.take()).flatten();
                 let first = new.is_some();
                 if let Some(new) = new {
                     *old = new;

@@ -2,6 +2,7 @@
 
 use super::{ENV, Host, Told, answer};
 use crate::proxy_host::memory::{hand_over, read};
+use crate::proxy_host::message::Headers;
 use crate::proxy_host::state::{HostState, status};
 use crate::proxy_host::stream::Stream;
 use wasmtime::Linker;
@@ -12,6 +13,9 @@ pub(super) fn define(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     Ok(())
 }
 
+/// Not values but maps of them, which cannot be handed over.
+const WHOLE: [&str; 5] = ["", "request", "response", "connection", "upstream"];
+
 /// A path is its parts, each ended or divided by NUL.
 fn dotted(path: &[u8]) -> String {
     let parts = path.split(|byte| *byte == 0).filter(|part| !part.is_empty());
@@ -20,14 +24,35 @@ fn dotted(path: &[u8]) -> String {
 
 /// `request.…` comes from the headers, for as long as they can be read.
 fn of_request(stream: &Stream, name: &str) -> Option<Vec<u8>> {
+    let target = stream.map(0).and_then(|headers| {
+        let (_, path) = headers.iter().find(|(known, _)| known == ":path")?;
+        Some(path.as_slice())
+    });
+    let mut parts = target.unwrap_or_default().splitn(2, |byte| *byte == b'?');
+    let (path, query) = (parts.next(), parts.next());
     let header = match name {
+        "protocol" => return Some(b"HTTP/1.1".to_vec()),
+        "url_path" => return target.and(path).map(<[u8]>::to_vec),
+        "query" => return target.map(|_| query.unwrap_or_default().to_vec()),
         "method" => ":method",
         "path" => ":path",
         "host" => ":authority",
         "scheme" => ":scheme",
         _ => name.strip_prefix("headers.")?,
     };
-    let headers = stream.map(0)?;
+    joined(stream.map(0)?, header)
+}
+
+/// `response.…`.
+fn of_response(stream: &Stream, name: &str) -> Option<Vec<u8>> {
+    match name.strip_prefix("headers.") {
+        Some(header) => joined(stream.map(2)?, header),
+        None => stream.of_response(name),
+    }
+}
+
+/// All values of a header.
+fn joined(headers: &Headers, header: &str) -> Option<Vec<u8>> {
     let values: Vec<&[u8]> = headers
         .iter()
         .filter(|(known, _)| known == header)
@@ -48,7 +73,10 @@ fn get(mut caller: Host<'_>, path: i32, length: i32, address: i32, size: i32) ->
         let mut all = stream.properties.iter().chain(&stream.filter_state);
         let value = all.rfind(|(known, _)| *known == path).map(|(_, value)| value.clone());
         let request = || path.strip_prefix("request.").and_then(|name| of_request(stream, name));
-        let response = || path.strip_prefix("response.").and_then(|name| stream.of_response(name));
+        if WHOLE.contains(&path.as_str()) {
+            return Err(status::SERIALIZATION.into());
+        }
+        let response = || path.strip_prefix("response.").and_then(|name| of_response(stream, name));
         let upstream = || stream.of_upstream(&path);
         let value = value
             .or_else(request)

@@ -9,6 +9,8 @@ const MODULE: &str = "wasi_snapshot_preview1";
 const SUCCESS: i32 = 0;
 const EFAULT: i32 = 21;
 const EINVAL: i32 = 28;
+const EBADF: i32 = 8;
+const ENOTSUP: i32 = 58;
 const ENOSYS: i32 = 52;
 /// The most that Envoy gives in one call.
 const RANDOM_MOST: usize = 1 << 16;
@@ -85,8 +87,12 @@ fn random_get(mut caller: Host<'_>, place: i32, length: i32) -> Told {
     })
 }
 
-fn clock_time_get(mut caller: Host<'_>, _clock: i32, _precision: i64, place: i32) -> Told {
+/// The time of day and the time since some moment; no other clock.
+fn clock_time_get(mut caller: Host<'_>, clock: i32, _precision: i64, place: i32) -> Told {
     answer(&mut caller, "clock_time_get", |caller| {
+        if !(0..=1).contains(&clock) {
+            return Err(ENOTSUP.into());
+        }
         let now = caller.data().now;
         checked(write(caller, place, &now.to_le_bytes()))
     })
@@ -128,8 +134,12 @@ fn args_sizes_get(mut caller: Host<'_>, count: i32, total: i32) -> Told {
 }
 
 /// What the module prints is a line of the host's log, as in Envoy.
-fn fd_write(mut caller: Host<'_>, _fd: i32, vectors: i32, count: i32, written: i32) -> Told {
+fn fd_write(mut caller: Host<'_>, fd: i32, vectors: i32, count: i32, written: i32) -> Told {
     answer(&mut caller, "fd_write", |caller| {
+        // Standard output and standard error alone.
+        if !(1..=2).contains(&fd) {
+            return Err(EBADF.into());
+        }
         if !(0..=VECTORS_MOST).contains(&count) {
             return Err(EINVAL.into());
         }
