@@ -31,7 +31,6 @@ pub(super) mod status {
     pub(in super::super) const EMPTY: i32 = 7;
     pub(in super::super) const CAS_MISMATCH: i32 = 8;
     pub(in super::super) const INTERNAL: i32 = 10;
-    pub(in super::super) const UNIMPLEMENTED: i32 = 12;
 }
 
 /// A fault of an import: calls from `first` to `last` (0 is the first) are answered with this

@@ -105,7 +105,7 @@ fn a_worker_that_starts_anew_decides_as_before() {
     // The ids of one life of a worker begin alike.
     let boot = |gateway: &mut ambit_test_harness::proxy_host::Gateway| {
         let record = gateway.send_to(0, ask("/p/1")).record().unwrap();
-        record["id"].as_str().unwrap()[..13].to_owned()
+        record["id"].as_str().unwrap().split_at(13).0.to_owned()
     };
     let before = boot(&mut gateway);
     assert!(gateway.restart(0, inline()).unwrap());
