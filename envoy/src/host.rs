@@ -130,6 +130,15 @@ pub(crate) fn replace_request_header(name: &str, value: &str) -> Result<(), Host
     )
 }
 
+/// Sets a response header that has at most one value.
+pub(crate) fn replace_response_header(name: &str, value: &str) -> Result<(), HostError> {
+    abi::replace_header_map_value(
+        MapType::HttpResponseHeaders as u32,
+        name.as_bytes(),
+        value.as_bytes(),
+    )
+}
+
 /// Removes request trailers of the names that `removed` holds for.
 pub(crate) fn remove_request_trailers(removed: fn(&[u8]) -> bool) -> Result<(), HostError> {
     const MAP: u32 = MapType::HttpRequestTrailers as u32;

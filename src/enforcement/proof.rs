@@ -15,6 +15,7 @@ use crate::decide::is_timely;
 use crate::decision::{Decision, Effect, Reason};
 use crate::identity::dpop::{self, Wanted};
 use crate::identity::{Confirmation, LARGEST_SKEW, SignatureCheck};
+use crate::policy::document::Mode;
 use crate::request::host;
 use crate::time::{Span, Timestamp};
 use base64::Engine as _;
@@ -27,6 +28,8 @@ pub(super) struct Proving {
     pub(super) done: bool,
     /// What will be remembered once the proof's signature is found valid.
     first_use: Option<ProofUse>,
+    /// The nonce to use from now on, where the proof's own will soon be none.
+    next_nonce: Option<String>,
 }
 
 impl Enforcement {
@@ -112,6 +115,15 @@ impl Enforcement {
         Some(secret::nonce(&secret, self.began))
     }
 
+    /// The value of `DPoP-Nonce` that the answer to a request that went on is to bring; `None` where its
+    /// proof's nonce is good for a while, or no proof needs one (RFC 9449 §8.2).
+    #[must_use]
+    pub fn next_nonce(&self) -> Option<&str> {
+        // In shadow mode nothing changes.
+        let enforced = self.engine.policy.mode != Mode::Shadow;
+        self.proving.next_nonce.as_deref().filter(|_| enforced)
+    }
+
     /// The next step of a proof; `None` where the token and its scheme need none, or where the
     /// token is no good at this time anyway.
     fn next_proof(&mut self, now: Timestamp) -> Result<Option<Step>, Reason> {
@@ -144,6 +156,8 @@ impl Enforcement {
         if issuer.dpop_nonce && !proof.nonce.as_ref().is_some_and(good) {
             return Err(Reason::ProofNonce);
         }
+        let next = issuer.dpop_nonce.then(|| secret::nonce(&secret, now));
+        self.proving.next_nonce = next.filter(|next| proof.nonce.as_ref() != Some(next));
         // For as long as it could count under any policy that may come meanwhile.
         let until = proof.issued_at.plus(dpop::MAX_AGE).plus(LARGEST_SKEW);
         self.proving.first_use = Some(secret::proof_use(&secret, bound, &proof.id, until));

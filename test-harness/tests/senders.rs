@@ -153,8 +153,21 @@ fn a_nonce_of_one_worker_is_good_at_the_other_and_ends() {
     };
     let given = nonce(&first);
     let text = proof(&token, "two", json!({ "nonce": given }));
-    assert_eq!(reason(&gateway.send_to(1, ask(&token, &text))), "allowed-by-rule");
-    gateway.advance(601);
+    let early = gateway.send_to(1, ask(&token, &text));
+    assert_eq!(reason(&early), "allowed-by-rule");
+    // Half of its time is over at some moment: from then on answers bring the next.
+    gateway.advance(300);
+    let later = now() + 300;
+    let text = proof(&token, "half", json!({ "nonce": given, "iat": later, "exp": later + 60 }));
+    let half = gateway.send_to(1, ask(&token, &text));
+    assert_eq!((reason(&half).as_str(), half.status()), ("allowed-by-rule", 200));
+    let next = nonce(&half);
+    assert_ne!(next, given);
+    let text = proof(&token, "next", json!({ "nonce": next, "iat": later, "exp": later + 60 }));
+    let with_next = gateway.send_to(0, ask(&token, &text));
+    assert_eq!(reason(&with_next), "allowed-by-rule");
+    assert_eq!(with_next.client.unwrap().get("dpop-nonce"), None);
+    gateway.advance(301);
     let later = now() + 601;
     let text = proof(&token, "three", json!({ "nonce": given, "iat": later, "exp": later + 60 }));
     assert_eq!(reason(&gateway.send_to(1, ask(&token, &text))), "proof-nonce");

@@ -172,7 +172,18 @@ impl Exchange {
                 self.phase = Phase::Answered;
                 FilterAction::Continue
             }
+            Phase::Passed => {
+                self.bring_nonce();
+                FilterAction::Continue
+            }
             phase => Self::unheld(phase, Half::Response),
+        }
+    }
+
+    /// Where the proof's nonce will soon be none, the answer brings the next.
+    fn bring_nonce(&self) {
+        if let Some(nonce) = self.enforcement.next_nonce() {
+            or_complain(host::replace_response_header("dpop-nonce", nonce));
         }
     }
 

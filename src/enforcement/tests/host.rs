@@ -423,6 +423,7 @@ impl Ask<'_> {
         let line = enforcement.record(Outcome { status, duration_ms: 1, ..Outcome::default() });
         seen.record = serde_json::from_str(&line).unwrap();
         seen.recall = enforcement.recall();
+        seen.next_nonce = enforcement.next_nonce().map(str::to_owned);
         assert!(seen.reply.is_some() || seen.upstream.is_some(), "neither answered nor forwarded");
         seen
     }
@@ -507,6 +508,8 @@ pub(super) struct Seen {
     pub(super) record: Value,
     pub(super) signatures: usize,
     pub(super) recall: Option<Recall>,
+    /// The nonce that the answer brings.
+    pub(super) next_nonce: Option<String>,
     pub(super) proofs: usize,
     pub(super) questions: Vec<Question>,
     pub(super) callouts: Vec<Callout>,

@@ -302,8 +302,14 @@ fn a_nonce_is_asked_for_where_the_issuer_says_so_and_brought_by_the_refusal() {
         let changes = json!({ "nonce": nonce, "jti": format!("at {at}"), "iat": NOW.secs() + at });
         asking(&world, &token, &proof(5, &token, &changes), at)
     };
-    with(&nonce, 0).forwarded();
-    with(&nonce, 500).forwarded();
+    let fresh = with(&nonce, 0);
+    fresh.forwarded();
+    assert_eq!(fresh.next_nonce, None, "good for a while");
+    let old = with(&nonce, 500);
+    old.forwarded();
+    let following = old.next_nonce.unwrap();
+    assert_ne!(following, nonce);
+    with(&following, 501).forwarded();
     let late = with(&nonce, 600);
     late.refused(401, "proof-nonce");
     let next = late.reply_header("dpop-nonce").unwrap();
@@ -314,7 +320,9 @@ fn a_nonce_is_asked_for_where_the_issuer_says_so_and_brought_by_the_refusal() {
     // Another issuer of the same policy asks for none.
     let other = json!({ "iss": OTHER_ISSUER, "cnf": { "jkt": thumbprint(&sender(5)) } });
     let other = signed(&other_key(), &other);
-    present(&world, &other, &proof(5, &other, &json!({}))).forwarded();
+    let seen = present(&world, &other, &proof(5, &other, &json!({})));
+    seen.forwarded();
+    assert_eq!(seen.next_nonce, None);
 }
 
 #[test]

@@ -130,6 +130,7 @@ impl Exchange {
         if !matches!(self.phase, Phase::Sent | Phase::Holding) {
             return Err(HostError::OutOfStep("a response would pass that is not held"));
         }
+        self.bring_nonce();
         self.phase = Phase::Passed;
         self.sent_to_client(self.response.size());
         Ok(Taken::Done(FilterAction::Continue))
