@@ -5,7 +5,10 @@ use p256::pkcs8::DecodePublicKey as _;
 use rsa::pkcs1v15;
 use rsa::signature::Verifier as _;
 
-/// The result message: `08 01` for a valid signature, empty or with an error for an invalid one;
+/// What Envoy says of an invalid signature.
+const WRONG: &[u8; 38] = b"Failed to verify digest. Error code: 0";
+
+/// The result message: `08 01` for a valid signature, with an error alone for an invalid one;
 /// `None` for arguments that Envoy refuses.
 pub(super) fn verify(arguments: &[u8]) -> Option<Vec<u8>> {
     let fields = fields(arguments)?;
@@ -16,7 +19,10 @@ pub(super) fn verify(arguments: &[u8]) -> Option<Vec<u8>> {
     let valid = rsa(&hash, key, signature, text)
         .or_else(|| ecdsa256(&hash, key, signature, text))
         .or_else(|| ecdsa384(&hash, key, signature, text))?;
-    Some(if valid { vec![0x08, 0x01] } else { Vec::new() })
+    Some(match valid {
+        true => vec![0x08, 0x01],
+        false => [&[0x12, 38][..], WRONG].concat(),
+    })
 }
 
 /// Length-delimited fields: number and bytes.

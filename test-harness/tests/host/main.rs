@@ -7,6 +7,7 @@ mod cases;
 mod envoy;
 mod here;
 mod probe;
+mod signatures;
 
 use probe::Setting;
 

@@ -1,5 +1,6 @@
 //! The probe module, what it is asked, and what it is heard to say.
 
+use super::signatures;
 use std::fmt::Write as _;
 
 /// Assembles `probe.wat`, putting its texts where its `S"…"` point.
@@ -9,10 +10,13 @@ pub fn assembled() -> Vec<u8> {
     // A comment may speak of texts.
     let code = source.lines().map(|line| line.split(";;").next().unwrap());
     let code = code.collect::<Vec<_>>().join("\n");
+    let signed = |good: bool| signatures::arguments(good).iter().map(escaped).collect::<String>();
+    let code = code.replace("<GOOD>", &signed(true)).replace("<BAD>", &signed(false));
     let mut rest = code.as_str();
     while let Some((before, from)) = rest.split_once("S\"") {
         let (text, after) = from.split_once('"').unwrap();
-        let length = text.replace("\\00", "0").len();
+        // An escaped byte is a backslash and two digits.
+        let length = text.len() - 2 * text.matches('\\').count();
         write!(out, "{before}(i32.const {at}) (i32.const {length})").unwrap();
         writeln!(data, "(data (i32.const {at}) \"{text}\")").unwrap();
         at += length.max(1);
@@ -22,6 +26,10 @@ pub fn assembled() -> Vec<u8> {
     let (body, close) = rest.rsplit_once(')').unwrap();
     let text = format!("{out}{body}{data}){close}");
     wat::parse_str(&text).unwrap_or_else(|error| panic_with(&error.to_string()))
+}
+
+fn escaped(byte: &u8) -> String {
+    format!("\\{byte:02x}")
 }
 
 fn panic_with(error: &str) -> Vec<u8> {

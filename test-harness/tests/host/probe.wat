@@ -430,7 +430,27 @@
     (call $asking S"response\00flags_long")
     (call $asking S""))
 
+  ;; Whether a signature is good: what is answered is a message whose first field, a truth, is 1.
+  (func $verified (param $name i32) (param $length i32) (param $arguments i32) (param $bytes i32)
+    (local $status i32)
+    (i32.store (global.get $size) (i32.const 0))
+    (local.set $status (call $foreign S"verify_signature" (local.get $arguments) (local.get $bytes) (global.get $address) (global.get $size)))
+    (call $status (local.get $name) (local.get $length) (local.get $status))
+    (if (i32.eqz (local.get $status))
+      (then
+        (call $byte (i32.const 58))
+        (if (i32.load (global.get $size))
+          (then
+            (call $number (i32.load8_u (i32.load (global.get $address))))
+            (call $byte (i32.const 46))
+            (call $number (i32.load8_u offset=1 (i32.load (global.get $address))))
+            (call $text
+              (i32.add (i32.load (global.get $address)) (i32.const 2))
+              (i32.sub (i32.load (global.get $size)) (i32.const 2))))))))
+
   (func $functions
+    (call $verified S"good" S"<GOOD>")
+    (call $verified S"bad" S"<BAD>")
     (call $status S"unknown" (call $foreign S"no_such_function" S"" (global.get $address) (global.get $size)))
     (call $status S"route" (call $foreign S"clear_route_cache" S"" (global.get $address) (global.get $size)))
     (call $status S"garbage" (call $foreign S"verify_signature" S"garbage" (global.get $address) (global.get $size)))
