@@ -3,6 +3,8 @@
 mod actor;
 mod ceiling;
 mod facts;
+#[cfg(feature = "author")]
+pub mod matrix;
 mod rules;
 
 use crate::decision::{Decision, Reason};

@@ -20,6 +20,13 @@ impl Timestamp {
         Self(millis)
     }
 
+    /// Reads RFC 3339 text (§5.6), as an author writes a time.
+    #[cfg(feature = "author")]
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        crate::identity::parse_timestamp(text)
+    }
+
     /// Milliseconds since the epoch.
     #[must_use]
     pub const fn millis(self) -> i64 {

@@ -2,8 +2,14 @@
 
 mod attacks;
 mod bench;
+mod completions;
 mod demo;
+mod exit;
+mod matrix;
+mod module;
 mod policy;
+mod progress;
+mod test;
 mod token;
 
 use clap::{Parser, Subcommand};
@@ -11,12 +17,9 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Keeps AI agents inside their ambit: check policies, and see them at work.
-///
-/// Exit codes: 0 ok, 1 something failed, 2 usage, 3 a policy does not compile, 4 a promise or a test
-/// was not kept.
+/// Keeps AI agents inside their ambit: write policies, test them, and see them at work.
 #[derive(Debug, Parser)]
-#[command(name = "ambit", version, about)]
+#[command(name = "ambit", version, about, after_help = EXIT_CODES, after_long_help = FIRST_STEPS)]
 pub struct Ambit {
     /// The project's folder, where `policies/` and `dist/` are.
     #[arg(long, global = true, default_value = ".")]
@@ -24,6 +27,23 @@ pub struct Ambit {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ok, 1 something outside failed (a file, a port), 2 usage, 3 a policy does not compile,
+4 a test, a promise or a comparison did not hold.";
+
+const FIRST_STEPS: &str = "\
+First steps:
+  ambit check policy.yaml         is it a policy? every error with its line and what was expected
+  ambit test                      does it do what policy_test.yaml says? in the core and in the module
+  ambit matrix --update           who may do what, as a table to review and commit
+  ambit compile policy.yaml       the JSON that a gateway is given
+
+`ambit COMMAND --help` has examples of each; docs/policy-authoring.md goes from nothing to a tested
+policy in ten minutes.
+
+Exit codes: 0 ok, 1 something outside failed (a file, a port), 2 usage, 3 a policy does not compile,
+4 a test, a promise or a comparison did not hold.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -45,6 +65,8 @@ enum Command {
         #[arg(long)]
         expand: bool,
     },
+    /// Print what a shell needs to complete `ambit`'s commands and options.
+    Completions(completions::Asked),
     /// Print a policy as a gateway is given it: JSON that still names the lines of the YAML.
     Compile {
         /// A policy in YAML.
@@ -53,9 +75,14 @@ enum Command {
     /// Take the tour against everything that `run` starts, and hold each promise against what the
     /// upstream saw.
     Demo,
+    /// Who may do what: every agent, action and resource of every policy, held against a table that
+    /// is reviewed and committed.
+    Matrix(matrix::Asked),
     /// Start a development issuer, an upstream and Envoy with Ambit on 127.0.0.1:10000, and show
     /// each decision as it is made.
     Run,
+    /// Test policies: every request of their suites, through the core and through the shipped module.
+    Test(test::Asked),
     /// Print a token of the development issuer that `run` started.
     Token(token::Asked),
 }
@@ -67,8 +94,11 @@ pub fn run(ambit: &Ambit) -> ExitCode {
         Command::Bench(asked) => bench::run(&ambit.root, asked),
         Command::Check { files, expand } => policy::check(files, *expand),
         Command::Compile { file } => policy::compile(file),
+        Command::Completions(asked) => completions::run(asked),
         Command::Demo => demo::take(&ambit.root),
+        Command::Matrix(asked) => matrix::run(&ambit.root, asked),
         Command::Run => demo::run(&ambit.root),
+        Command::Test(asked) => test::run(&ambit.root, asked),
         Command::Token(asked) => token::print(asked),
     };
     match done {

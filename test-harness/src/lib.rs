@@ -4,10 +4,9 @@
 pub mod attack;
 pub mod bench;
 pub mod demo;
+pub mod matrix;
 pub mod proof;
 #[cfg(feature = "wasm-host")]
 pub mod proxy_host;
-#[cfg(feature = "wasm-host")]
 pub mod scenario;
-#[cfg(feature = "wasm-host")]
 pub mod suite;

@@ -92,6 +92,53 @@ impl Observed {
         }
     }
 
+    /// The record; null where none was written.
+    #[must_use]
+    pub fn record(&self) -> Value {
+        serde_json::from_str(&self.record).unwrap_or_default()
+    }
+
+    /// A text of the record, by JSON pointer; `none` where it has none.
+    #[must_use]
+    pub fn said(&self, pointer: &str) -> String {
+        self.record().pointer(pointer).and_then(Value::as_str).unwrap_or("none").to_owned()
+    }
+
+    /// The rules that determined the decision.
+    #[must_use]
+    pub fn rules(&self) -> Vec<String> {
+        let record = self.record();
+        let rules = record.get("rules").and_then(Value::as_array);
+        rules.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// What the gateway was seen to do for the allow to count.
+    #[must_use]
+    pub fn obligations(&self) -> Vec<String> {
+        let headers = self.upstream.iter().flat_map(|reached| &reached.headers);
+        let tagged = headers
+            .filter(|(name, _)| name == "ambit")
+            .any(|(_, value)| value.contains("approval=required"));
+        Vec::from_iter(tagged.then(|| "tag".to_owned()))
+    }
+
+    /// In what this differs from what another engine was seen to do.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut compare = |what: &str, here: String, there: String| {
+            if here != there {
+                lines.push(format!("{what}: {here}, not {there}"));
+            }
+        };
+        compare("status", self.status.to_string(), other.status.to_string());
+        compare("client headers", format!("{:?}", self.client), format!("{:?}", other.client));
+        compare("client body", self.body.clone(), other.body.clone());
+        compare("upstream", format!("{:?}", self.upstream), format!("{:?}", other.upstream));
+        compare("record", self.record.clone(), other.record.clone());
+        lines
+    }
+
     /// What of the expectation does not hold.
     #[must_use]
     pub fn broken(&self, expect: &Expect) -> Vec<String> {

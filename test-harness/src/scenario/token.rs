@@ -4,14 +4,13 @@ use super::format::Ask;
 use crate::proof;
 use ambit::identity::issue::{SigningKey, SigningKeyError};
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Ask {
     /// The token it presents.
     #[must_use]
     pub fn mint(&self) -> Option<String> {
         let claims = self.token.as_ref()?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = u64::try_from(self.clock().secs()).unwrap_or_default();
         let mut payload = json!({
             "iss": "https://idp.example.com", "sub": "alice", "client_id": "bot",
             "aud": "https://api.example.com", "scope": "*:*", "groups": ["support"],

@@ -1,0 +1,164 @@
+//! Runs suites: every request through every engine, each as expected, and all alike.
+
+use super::report::{Broken, Check, Group, SuiteReport};
+use super::{Coverage, Failure, Filter, PolicyLines, failure};
+use crate::scenario::{Ask, Engine, Native, Observed, ReadError, ScenarioFile};
+use ambit::Timestamp;
+use ambit::policy::Policy;
+use std::fmt;
+use std::path::Path;
+
+/// Starts an engine with a suite's policy.
+pub type Start<'a> = dyn Fn(&ScenarioFile) -> Result<Box<dyn Engine>, String> + 'a;
+
+/// How suites are run.
+#[derive(Clone, Copy)]
+pub struct Plan<'a> {
+    /// Whether the core is asked.
+    pub native: bool,
+    /// How a module is started that is asked too.
+    pub module: Option<&'a Start<'a>>,
+    /// Which requests are asked.
+    pub filter: Option<&'a Filter>,
+    /// The time of suites that say none.
+    pub now: Timestamp,
+}
+
+impl fmt::Debug for Plan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("native", &self.native).finish_non_exhaustive()
+    }
+}
+
+impl Plan<'_> {
+    /// Through the core alone, everything, at nine in the morning of 2026-01-15.
+    #[must_use]
+    pub const fn native() -> Self {
+        Self { native: true, module: None, filter: None, now: MORNING }
+    }
+}
+
+/// The time of suites that say none: 2026-01-15T09:00:00Z.
+pub const MORNING: Timestamp = Timestamp::from_secs(1_768_467_600);
+
+/// Runs one suite. What is wrong with it is in the report.
+#[must_use]
+pub fn run(path: &Path, plan: &Plan<'_>) -> SuiteReport {
+    let mut report = SuiteReport { file: path.display().to_string(), ..SuiteReport::default() };
+    report.name.clone_from(&report.file);
+    let mut file = match ScenarioFile::read(path) {
+        Ok(file) => file,
+        Err(ReadError::File(text)) => {
+            report.broken = Some(Broken::Suite(text));
+            return report;
+        }
+        Err(ReadError::Policy(text)) => {
+            report.broken = Some(Broken::Policy(text));
+            return report;
+        }
+    };
+    report.name.clone_from(&file.suite);
+    report.policy.clone_from(&file.policy_path);
+    for ask in &mut file.requests {
+        ask.at = ask.at.or(Some(plan.now));
+    }
+    match asked(&file, plan, &mut report) {
+        Ok(()) => {}
+        Err(broken) => report.broken = Some(broken),
+    }
+    report
+}
+
+fn asked(file: &ScenarioFile, plan: &Plan<'_>, report: &mut SuiteReport) -> Result<(), Broken> {
+    let mut engines: Vec<Box<dyn Engine>> = Vec::new();
+    if plan.native {
+        engines.push(Box::new(Native::new(file).map_err(Broken::Policy)?));
+    }
+    if let Some(start) = plan.module {
+        let refused = |error| Broken::Module(format!("the module does not take it: {error}"));
+        engines.push(start(file).map_err(refused)?);
+    }
+    let compiled = file.compiled().map_err(Broken::Suite)?;
+    let loaded = Policy::load(&file.policy_path, compiled.as_bytes())
+        .map_err(|errors| Broken::Policy(errors.to_string()))?;
+    let lines = PolicyLines::of(&file.policy_path, &file.policy);
+    let mut coverage = Coverage::of(&file.policy_path, &loaded.policy, &lines);
+    for ask in &file.requests {
+        if plan.filter.is_some_and(|filter| !filter.takes(&file.suite, ask)) {
+            continue;
+        }
+        let case = ask.cell.as_ref().map_or(&ask.name, |cell| &cell.case);
+        let group = group(&mut report.groups, case);
+        if let Some(reason) = &ask.skip {
+            group.skipped = Some(reason.clone());
+            continue;
+        }
+        group.checks.push(check(file, ask, &mut engines, &mut coverage));
+    }
+    report.coverage = coverage;
+    Ok(())
+}
+
+fn group<'a>(groups: &'a mut Vec<Group>, case: &str) -> &'a mut Group {
+    let at = groups.iter().position(|group| group.name == case);
+    let at = at.unwrap_or_else(|| {
+        groups.push(Group { name: case.to_owned(), ..Group::default() });
+        groups.len().saturating_sub(1)
+    });
+    #[expect(clippy::indexing_slicing, reason = "it was found, or put there")]
+    &mut groups[at]
+}
+
+fn check(
+    file: &ScenarioFile,
+    ask: &Ask,
+    engines: &mut [Box<dyn Engine>],
+    coverage: &mut Coverage,
+) -> Check {
+    let token = ask.mint();
+    let mut check = Check { name: ask.name.clone(), failures: Vec::new() };
+    let mut first: Option<Observed> = None;
+    for engine in engines {
+        let name = engine.name();
+        let observed = match engine.ask(ask, token.as_deref()) {
+            Ok(observed) => observed,
+            Err(error) => {
+                check.failures.push(Failure {
+                    engine: name.to_owned(),
+                    name: ask.name.clone(),
+                    request: format!("{} {}", ask.method, ask.path),
+                    expected: "an answer".to_owned(),
+                    got: error,
+                    ..Failure::default()
+                });
+                continue;
+            }
+        };
+        let failed = failure(file, ask, &observed);
+        check.failures.extend(failed.map(|failed| Failure { engine: name.to_owned(), ..failed }));
+        match &first {
+            None => {
+                coverage.count(&observed);
+                first = Some(observed);
+            }
+            Some(first) if *first != observed => {
+                check.failures.push(differing(ask, name, first, &observed));
+            }
+            Some(_) => {}
+        }
+    }
+    check
+}
+
+fn differing(ask: &Ask, engine: &str, first: &Observed, second: &Observed) -> Failure {
+    Failure {
+        engine: engine.to_owned(),
+        name: ask.name.clone(),
+        request: format!("{} {}", ask.method, ask.path),
+        expected: format!("what the core does: {}", super::judge::got(first)),
+        got: super::judge::got(second),
+        wrong: second.differences(first),
+        decided: second.rules().iter().map(|rule| format!("`{rule}`")).collect(),
+        because: Vec::new(),
+    }
+}
