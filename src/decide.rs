@@ -6,6 +6,8 @@ mod facts;
 #[cfg(feature = "author")]
 pub mod matrix;
 mod rules;
+#[cfg(feature = "author")]
+pub mod trace;
 
 use crate::decision::{Decision, Reason};
 use crate::identity::{ClientId, Principal, VerifiedToken};

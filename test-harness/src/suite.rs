@@ -17,22 +17,21 @@
 //!       - { subject: alice, action: write, decision: deny, reason: approval-required, approval: presence }
 //! ```
 
+mod because;
 mod coverage;
 mod discover;
 mod expand;
 mod filter;
 pub(crate) mod fixtures;
 mod judge;
-mod policy_lines;
 pub mod report;
 mod run;
 
-pub use coverage::{Coverage, RuleCoverage};
+pub use coverage::{BranchCoverage, Coverage, RuleCoverage};
 pub use discover::{Suites, suites};
 pub(crate) use expand::expand;
 pub use filter::Filter;
 pub use judge::{Failure, failure};
-pub use policy_lines::PolicyLines;
 pub use run::{MORNING, Plan, Start, run};
 
 use crate::scenario::Scripted;

@@ -63,6 +63,9 @@ pub struct ScenarioFile {
     /// What the policy's issuers look like: the first is a token's where it names none.
     #[serde(skip)]
     pub(crate) issuers: Vec<TestIssuer>,
+    /// The line of each rule in the file at `policy_path`.
+    #[serde(skip)]
+    pub(crate) rule_lines: BTreeMap<String, u32>,
 }
 
 /// An issuer of the policy under test, for which the harness signs.

@@ -8,6 +8,7 @@ use ambit::enforcement::{
     SignatureVerdict, Step,
 };
 use ambit::policy::Policy;
+use ambit::trace::Trace;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -241,6 +242,22 @@ impl Engine for Native {
     }
 
     fn ask(&mut self, ask: &Ask, token: Option<&str>) -> Result<Observed, String> {
+        self.ask_why(ask, token).map(|(observed, _)| observed)
+    }
+}
+
+impl Native {
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        self.engine.policy()
+    }
+
+    /// What comes of one request, and why.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    pub fn ask_why(&self, ask: &Ask, token: Option<&str>) -> Result<(Observed, Trace), String> {
         let mut messages = Messages::default();
         let enforcement = self.drive(ask, token, &mut messages);
         let (status, headers, mut body) = messages.client.unwrap_or_default();
@@ -265,6 +282,7 @@ impl Engine for Native {
                 .collect(),
             trailers: messages.trailers.clone(),
         });
-        Ok(Observed::new(status, &headers, &body, upstream, Some(&record)))
+        let observed = Observed::new(status, &headers, &body, upstream, Some(&record));
+        Ok((observed, enforcement.trace(ask.clock())))
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a request came to what was expected, and what to say where it did not.
 
-use super::{Cell, Effect, Passing, PolicyLines, Row};
+use super::{Cell, Effect, Passing, Row};
 use crate::scenario::{Ask, Observed, ScenarioFile};
 use serde_json::Value;
 use std::fmt;
@@ -70,10 +70,9 @@ pub fn failure(file: &ScenarioFile, ask: &Ask, observed: &Observed) -> Option<Fa
     if wrong.is_empty() {
         return None;
     }
-    let lines = PolicyLines::of(&file.policy_path, &file.policy);
-    let place = |rule: &String| match file.policy_path.as_str() {
-        "" => format!("`{rule}`"),
-        _ => format!("`{rule}` ({})", lines.place(rule)),
+    let place = |rule: &String| match file.rule_lines.get(rule) {
+        None => format!("`{rule}`"),
+        Some(line) => format!("`{rule}` ({}:{line})", file.policy_path),
     };
     Some(Failure {
         engine: String::new(),

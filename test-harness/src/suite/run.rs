@@ -1,10 +1,10 @@
 //! Runs suites: every request through every engine, each as expected, and all alike.
 
 use super::report::{Broken, Check, Group, SuiteReport};
-use super::{Coverage, Failure, Filter, PolicyLines, failure};
+use super::because::because;
+use super::{Coverage, Failure, Filter, failure};
 use crate::scenario::{Ask, Engine, Native, Observed, ReadError, ScenarioFile};
 use ambit::Timestamp;
-use ambit::policy::Policy;
 use std::fmt;
 use std::path::Path;
 
@@ -69,20 +69,25 @@ pub fn run(path: &Path, plan: &Plan<'_>) -> SuiteReport {
     report
 }
 
+/// What is asked, the core first.
+struct Engines {
+    native: Option<Native>,
+    module: Option<Box<dyn Engine>>,
+}
+
 fn asked(file: &ScenarioFile, plan: &Plan<'_>, report: &mut SuiteReport) -> Result<(), Broken> {
-    let mut engines: Vec<Box<dyn Engine>> = Vec::new();
-    if plan.native {
-        engines.push(Box::new(Native::new(file).map_err(Broken::Policy)?));
-    }
-    if let Some(start) = plan.module {
-        let refused = |error| Broken::Module(format!("the module does not take it: {error}"));
-        engines.push(start(file).map_err(refused)?);
-    }
-    let compiled = file.compiled().map_err(Broken::Suite)?;
-    let loaded = Policy::load(&file.policy_path, compiled.as_bytes())
-        .map_err(|errors| Broken::Policy(errors.to_string()))?;
-    let lines = PolicyLines::of(&file.policy_path, &file.policy);
-    let mut coverage = Coverage::of(&file.policy_path, &loaded.policy, &lines);
+    // For its coverage the policy is loaded here whoever decides.
+    let native = Native::new(file).map_err(Broken::Policy)?;
+    let mut coverage = Coverage::of(&file.policy_path, native.policy());
+    let module = match plan.module {
+        None => None,
+        Some(start) => {
+            let refused =
+                |error| Broken::Module(format!("the module does not take the policy: {error}"));
+            Some(start(file).map_err(refused)?)
+        }
+    };
+    let mut engines = Engines { native: plan.native.then_some(native), module };
     for ask in &file.requests {
         if plan.filter.is_some_and(|filter| !filter.takes(&file.suite, ask)) {
             continue;
@@ -112,42 +117,55 @@ fn group<'a>(groups: &'a mut Vec<Group>, case: &str) -> &'a mut Group {
 fn check(
     file: &ScenarioFile,
     ask: &Ask,
-    engines: &mut [Box<dyn Engine>],
+    engines: &mut Engines,
     coverage: &mut Coverage,
 ) -> Check {
     let token = ask.mint();
     let mut check = Check { name: ask.name.clone(), failures: Vec::new() };
     let mut first: Option<Observed> = None;
-    for engine in engines {
-        let name = engine.name();
-        let observed = match engine.ask(ask, token.as_deref()) {
-            Ok(observed) => observed,
-            Err(error) => {
-                check.failures.push(Failure {
-                    engine: name.to_owned(),
-                    name: ask.name.clone(),
-                    request: format!("{} {}", ask.method, ask.path),
-                    expected: "an answer".to_owned(),
-                    got: error,
-                    ..Failure::default()
+    if let Some(native) = &engines.native {
+        match native.ask_why(ask, token.as_deref()) {
+            Ok((observed, trace)) => {
+                coverage.count(&file.policy_path, &observed, Some(&trace));
+                let failed = failure(file, ask, &observed).map(|failed| Failure {
+                    engine: native.name().to_owned(),
+                    because: because(&file.policy_path, &trace),
+                    ..failed
                 });
-                continue;
-            }
-        };
-        let failed = failure(file, ask, &observed);
-        check.failures.extend(failed.map(|failed| Failure { engine: name.to_owned(), ..failed }));
-        match &first {
-            None => {
-                coverage.count(&observed);
+                check.failures.extend(failed);
                 first = Some(observed);
             }
-            Some(first) if *first != observed => {
-                check.failures.push(differing(ask, name, first, &observed));
-            }
-            Some(_) => {}
+            Err(error) => check.failures.push(unanswered(ask, native.name(), error)),
+        }
+    }
+    if let Some(module) = &mut engines.module {
+        match module.ask(ask, token.as_deref()) {
+            Ok(observed) => match &first {
+                None => {
+                    coverage.count(&file.policy_path, &observed, None);
+                    let failed = failure(file, ask, &observed);
+                    let name = module.name().to_owned();
+                    check.failures.extend(failed.map(|failed| Failure { engine: name, ..failed }));
+                }
+                // Where they are alike, what does not hold was told already.
+                Some(first) if *first == observed => {}
+                Some(first) => check.failures.push(differing(ask, module.name(), first, &observed)),
+            },
+            Err(error) => check.failures.push(unanswered(ask, module.name(), error)),
         }
     }
     check
+}
+
+fn unanswered(ask: &Ask, engine: &str, error: String) -> Failure {
+    Failure {
+        engine: engine.to_owned(),
+        name: ask.name.clone(),
+        request: format!("{} {}", ask.method, ask.path),
+        expected: "an answer".to_owned(),
+        got: error,
+        ..Failure::default()
+    }
 }
 
 fn differing(ask: &Ask, engine: &str, first: &Observed, second: &Observed) -> Failure {
