@@ -4,6 +4,7 @@ mod attacks;
 mod bench;
 mod completions;
 mod demo;
+mod examples;
 mod exit;
 mod matrix;
 mod module;
@@ -49,14 +50,17 @@ Exit codes: 0 ok, 1 something outside failed (a file, a port), 2 usage, 3 a poli
 enum Command {
     /// Send every attack of the catalogue, and every good request, to a real Envoy with Ambit and to
     /// one with its native filters, and print what got through.
+    #[command(after_long_help = examples::ATTACKS)]
     Attacks {
         /// Name what got through the native filters too.
         #[arg(long)]
         all: bool,
     },
     /// Measure Ambit beside Envoy's own filters in one Envoy, and draw what came out.
+    #[command(after_long_help = examples::BENCH)]
     Bench(bench::Asked),
     /// Check policies: every error with its line, column and what was expected.
+    #[command(after_long_help = examples::CHECK)]
     Check {
         /// Policies in YAML.
         #[arg(required = true)]
@@ -68,22 +72,26 @@ enum Command {
     /// Print what a shell needs to complete `ambit`'s commands and options.
     Completions(completions::Asked),
     /// Print a policy as a gateway is given it: JSON that still names the lines of the YAML.
+    #[command(after_long_help = examples::COMPILE)]
     Compile {
         /// A policy in YAML.
         file: PathBuf,
     },
     /// Take the tour against everything that `run` starts, and hold each promise against what the
     /// upstream saw.
+    #[command(after_long_help = examples::DEMO)]
     Demo,
     /// Who may do what: every agent, action and resource of every policy, held against a table that
     /// is reviewed and committed.
     Matrix(matrix::Asked),
     /// Start a development issuer, an upstream and Envoy with Ambit on 127.0.0.1:10000, and show
     /// each decision as it is made.
+    #[command(after_long_help = examples::RUN)]
     Run,
     /// Test policies: every request of their suites, through the core and through the shipped module.
     Test(test::Asked),
     /// Print a token of the development issuer that `run` started.
+    #[command(after_long_help = examples::TOKEN)]
     Token(token::Asked),
 }
 

@@ -4,17 +4,19 @@ use super::{Group, Run};
 use crate::demo::live::Paint;
 use crate::suite::Failure;
 
-/// The width of a case's name.
-const NAME: usize = 56;
+/// The widest name of a case that the others are aligned with.
+const WIDEST: usize = 72;
 
 /// The run as a tree: suites, cases, what failed, and the counts.
 #[must_use]
 pub fn tree(run: &Run, paint: Paint) -> String {
     let mut text = String::new();
+    let names = run.suites.iter().flat_map(|suite| &suite.groups).map(|it| it.name.chars().count());
+    let width = names.filter(|width| *width <= WIDEST).max().unwrap_or_default();
     for suite in &run.suites {
         text.push_str(&format!("{}\n", paint.colour("1", &suite.name)));
         for group in &suite.groups {
-            text.push_str(&grouped(group, paint));
+            text.push_str(&grouped(group, width, paint));
         }
         if let Some(broken) = &suite.broken {
             text.push_str(&format!("  {}\n", paint.colour("1;31", "not run")));
@@ -27,7 +29,7 @@ pub fn tree(run: &Run, paint: Paint) -> String {
     text
 }
 
-fn grouped(group: &Group, paint: Paint) -> String {
+fn grouped(group: &Group, width: usize, paint: Paint) -> String {
     let failed: Vec<&Failure> = group.checks.iter().flat_map(|check| &check.failures).collect();
     let outcome = match (&group.skipped, failed.is_empty()) {
         (_, false) => paint.colour("1;31", "FAILED"),
@@ -39,7 +41,7 @@ fn grouped(group: &Group, paint: Paint) -> String {
         1 => "1 check".to_owned(),
         several => format!("{several} checks"),
     };
-    let mut text = format!("  {:<NAME$} {checks:<11} {outcome}\n", group.name);
+    let mut text = format!("  {:<width$}  {checks:<9}  {outcome}\n", group.name);
     for failure in failed {
         let name = failure.name.strip_prefix(&format!("{}: ", group.name));
         text.push_str(&format!(
