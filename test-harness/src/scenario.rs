@@ -22,7 +22,7 @@ pub use format::{Ask, Expect, ScenarioFile, Scripted};
 pub use native::Native;
 pub use observed::{Observed, Reached};
 pub use read::ReadError;
-pub(crate) use read::known_names;
+pub(crate) use read::{known_names, typed};
 #[cfg(feature = "wasm-host")]
 pub use wasm::Wasmtime;
 

@@ -195,9 +195,9 @@ fn a_failure_shows_request_expected_got_the_deciding_rule_and_the_values_that_de
         "got       deny 403 not-allowed",
         "decided   no rule",
         "because   `same-tenant`: resource.tenant == subject.tenant is false: resource.tenant = \"acme\", \
-         subject.tenant = \"globex\" (./policy.yaml:23)",
+         subject.tenant = \"globex\" (policy.yaml:23)",
         "expected  deny, for no row lists it",
-        "decided   `same-tenant` (./policy.yaml:23)",
+        "decided   `same-tenant` (policy.yaml:23)",
         "because   `same-tenant`: resource.tenant == subject.tenant is true",
     ] {
         assert!(ran.says(text), "no `{text}` in\n{}", ran.out);
@@ -239,7 +239,7 @@ fn coverage_names_what_no_test_reaches_and_can_be_asked_for() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.says("rules: 3/3 decisive   conditions: 6/6 truths seen"), "{ran:?}");
     folder.edit("policy_test.yaml", "    actions: [delete]\n", "    actions: [write]\n");
-    folder.edit("policy_test.yaml", "      - { subject: of-acme, resource: acmes, rule: same-tenant-deletes }\n", "");
+    folder.edit("policy_test.yaml", "subject: of-acme, resource: acmes, rule: same-tenant-deletes", "decision: deny");
     folder.edit("policy_test.yaml", "      - { subject: of-acme, resource: held, decision: deny, reason: denied, rule: legal-hold }\n", "");
     folder.edit("policy_test.yaml", "      - { subject: of-acme, resource: unlabelled, decision: deny, reason: denied, rule: legal-hold }\n", "");
     let ran = folder.ambit(&["test", "--engine", "native"]);
@@ -247,8 +247,8 @@ fn coverage_names_what_no_test_reaches_and_can_be_asked_for() {
     let ran = folder.ambit(&["test", "--engine", "native", "--min-coverage", "100"]);
     assert_eq!(ran.code, 4, "{ran:?}");
     for text in [
-        "never decisive: `same-tenant-deletes` (./policy.yaml:24)",
-        "never true nor false: `\"legal-hold\" in resource.labels` of `legal-hold` (./policy.yaml:25)",
+        "never decisive: `same-tenant-deletes` (policy.yaml:24)",
+        "never true nor false: `\"legal-hold\" in resource.labels` of `legal-hold` (policy.yaml:25)",
         "and 100 % was asked for",
     ] {
         assert!(ran.says(text), "no `{text}` in\n{}", ran.out);

@@ -103,7 +103,7 @@ fn no_test_is_allowed_what_the_reviewed_table_denies() {
 
 #[test]
 fn a_wrong_expectation_and_an_empty_file_are_seen() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/read-only-agent");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/permission-mirroring");
     let file = ScenarioFile::read(&folder.join("policy_test.yaml")).unwrap();
     let mut native = Native::new(&file).unwrap();
     let mut ask = file.requests.first().unwrap().clone();

@@ -36,7 +36,8 @@ Examples:
   curl -i http://127.0.0.1:10000/v1/documents/1 -H \"authorization: Bearer $(ambit token --as alice)\"";
 
 pub(super) const TOKEN: &str = "\
-Examples (while `ambit run` runs):
+Examples:
+  ambit run                                   in another terminal: the issuer
   ambit token --as alice                      a user's agent
   ambit token --agent nightly-indexer         an agent for itself
   ambit token --as alice --expired            one that ended

@@ -87,7 +87,8 @@ pub(super) fn run(root: &Path, asked: &Asked) -> io::Result<ExitCode> {
 fn standard(paths: &[PathBuf]) -> PathBuf {
     let first = paths.first().map_or(Path::new("."), PathBuf::as_path);
     let folder = if first.is_dir() { first } else { first.parent().unwrap_or(first) };
-    folder.join("decisions.golden.txt")
+    let golden = folder.join("decisions.golden.txt");
+    golden.strip_prefix(".").map(Path::to_owned).unwrap_or(golden)
 }
 
 /// The policies' texts, named from the folder of the reviewed table.

@@ -62,7 +62,8 @@ fn compiled(file: &Path) -> Result<Started, String> {
         let engine = Wasmtime::new(&module, suite)?;
         Ok(Box::new(engine) as Box<dyn Engine>)
     };
-    Ok(Started { name: file.display().to_string(), start: Box::new(start) })
+    let name = file.strip_prefix(".").unwrap_or(file).display().to_string();
+    Ok(Started { name, start: Box::new(start) })
 }
 
 #[cfg(not(feature = "wasm-host"))]

@@ -9,7 +9,9 @@ use ambit::policy::node::{Kind, Node};
 use ambit::policy::read::{read_yaml, to_json};
 use ambit::policy::walk::walk;
 use ambit::policy::{Policy, document};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use serde_path_to_error::Segment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
@@ -45,9 +47,7 @@ impl ScenarioFile {
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
-        let source = read_yaml(&name, &text).map_err(|errors| errors.to_string())?;
-        let mut file: Self = serde_json::from_value(to_json(&source.root))
-            .map_err(|error| format!("{name}: {error}"))?;
+        let mut file: Self = typed(&name, &text)?;
         fixtures::share(path, &mut file)?;
         file.find_policy(path)?;
         file.know_policy(path)?;
@@ -100,7 +100,8 @@ impl ScenarioFile {
             self.follow(&self.document()?);
         }
         if self.suite.is_empty() {
-            let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
+            let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            let folder = whole.parent().and_then(Path::file_name).unwrap_or_default();
             self.suite = folder.to_string_lossy().into_owned();
         }
         Ok(())
@@ -256,6 +257,28 @@ impl TestIssuer {
     const fn algorithm(&self) -> &'static str {
         if self.rsa { "RS256" } else { "ES256" }
     }
+}
+
+/// YAML text as a value of the harness's own format.
+///
+/// # Errors
+/// It is not of the format: `file:line:column: what`.
+pub(crate) fn typed<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, String> {
+    let source = read_yaml(name, text).map_err(|errors| errors.to_string())?;
+    serde_path_to_error::deserialize(to_json(&source.root)).map_err(|error| {
+        let mut pointer = String::new();
+        for segment in error.path() {
+            match segment {
+                Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+                Segment::Map { key } => {
+                    pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1")));
+                }
+                Segment::Enum { .. } | Segment::Unknown => {}
+            }
+        }
+        let place = source.root.locate(&pointer, true);
+        format!("{name}:{}:{}: {}", place.line, place.column, error.inner())
+    })
 }
 
 /// The claims by which the policy knows an agent; an independent one is its own subject.

@@ -34,10 +34,15 @@ pub fn suites(paths: &[PathBuf]) -> io::Result<Suites> {
             return Err(io::Error::new(io::ErrorKind::NotFound, text));
         }
     }
-    found.files.sort();
-    found.files.dedup();
-    found.untested.sort();
-    found.untested.dedup();
+    for list in [&mut found.files, &mut found.untested] {
+        for path in list.iter_mut() {
+            if let Ok(short) = path.strip_prefix(".") {
+                *path = short.to_owned();
+            }
+        }
+        list.sort();
+        list.dedup();
+    }
     Ok(found)
 }
 

@@ -1,8 +1,7 @@
 //! Fixtures that suites share: `testdata/subjects.yaml`, `actors.yaml`, `resources.yaml` and
 //! `targets.yaml`, in the suite's folder or in the one above it. Of one name the nearest counts.
 
-use crate::scenario::ScenarioFile;
-use ambit::policy::read::{read_yaml, to_json};
+use crate::scenario::{ScenarioFile, typed};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,9 +25,7 @@ fn add<T: DeserializeOwned>(path: &Path, own: &mut BTreeMap<String, T>) -> Resul
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(format!("{name}: {error}")),
     };
-    let source = read_yaml(&name, &text).map_err(|errors| errors.to_string())?;
-    let shared: BTreeMap<String, T> =
-        serde_json::from_value(to_json(&source.root)).map_err(|error| format!("{name}: {error}"))?;
+    let shared: BTreeMap<String, T> = typed(&name, &text)?;
     for (key, value) in shared {
         own.entry(key).or_insert(value);
     }
