@@ -137,7 +137,12 @@ fn within(entries: &[SubjectCeiling], action: Action, target: Target) -> Users {
         return Users::Nobody;
     }
     let named = |test: &dyn Fn(&&SubjectCeiling) -> bool| -> BTreeSet<String> {
-        entries.iter().filter(test).flat_map(|entry| entry.groups.iter().flatten()).cloned().collect()
+        entries
+            .iter()
+            .filter(test)
+            .flat_map(|entry| entry.groups.iter().flatten())
+            .cloned()
+            .collect()
     };
     let never = named(&subtracts);
     let everyone = entries.iter().filter(covers).any(|entry| entry.groups.is_none());
@@ -186,7 +191,8 @@ fn ruled(
         return Outcome::Deny(Refused::NoRule);
     }
     // One that surely allows, and of the open ones none that forbids or asks for a stricter yes.
-    let sure = allowing.iter().filter(|ground| ground.when.is_none()).map(|ground| ground.tier).max();
+    let sure =
+        allowing.iter().filter(|ground| ground.when.is_none()).map(|ground| ground.tier).max();
     match sure {
         Some(tier)
             if forbidding.is_empty() && allowing.iter().all(|ground| ground.tier <= tier) =>
@@ -241,3 +247,6 @@ impl Facts for Known<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

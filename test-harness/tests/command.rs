@@ -16,7 +16,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("ambit-command-{}-{name}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("ambit-command-{}-{name}", std::process::id()));
         // Left over by a run that was stopped.
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
@@ -140,7 +141,10 @@ fn a_module_that_lets_everything_pass_fails() {
     fs::write(folder.0.join("open.wasm"), wat::parse_str(OPEN).unwrap()).unwrap();
     let ran = folder.ambit(&["test", "--module", "open.wasm"]);
     assert_eq!(ran.code, 4, "{ran:?}");
-    assert!(ran.says("assistant · delete document (DELETE /v1/documents/7) in wasmtime"), "{ran:?}");
+    assert!(
+        ran.says("assistant · delete document (DELETE /v1/documents/7) in wasmtime"),
+        "{ran:?}"
+    );
     assert!(ran.says("expected  what the core does: deny 403 beyond-ceiling"), "{ran:?}");
     assert!(ran.says("got       none 200 none"), "{ran:?}");
     let ran = folder.ambit(&["test", "--module", "open.wasm", "--engine", "module"]);
@@ -179,7 +183,11 @@ fn the_shipped_module_with_a_few_bytes_changed_fails() {
 #[test]
 fn a_failure_shows_request_expected_got_the_deciding_rule_and_the_values_that_decided() {
     let folder = Folder::with("failure", "tenant-isolation");
-    folder.edit("policy_test.yaml", "{ subject: of-acme, rule: same-tenant }", "{ subject: of-globex }");
+    folder.edit(
+        "policy_test.yaml",
+        "{ subject: of-acme, rule: same-tenant }",
+        "{ subject: of-globex }",
+    );
     let ran = folder.ambit(&["test", "--engine", "native"]);
     assert_eq!(ran.code, 3, "two rows speak of one request: {ran:?}");
     folder.edit(
@@ -226,7 +234,11 @@ fn a_part_can_be_asked_and_an_empty_run_fails() {
 #[test]
 fn what_is_skipped_is_said_with_its_reason() {
     let folder = Folder::with("skipped", "delegated-agent");
-    folder.edit("policy_test.yaml", "each hand narrows\n", "each hand narrows\n    skip: until the agents are known\n");
+    folder.edit(
+        "policy_test.yaml",
+        "each hand narrows\n",
+        "each hand narrows\n    skip: until the agents are known\n",
+    );
     let ran = folder.ambit(&["test", "--engine", "native"]);
     assert_eq!(ran.code, 4, "all that there was is skipped: {ran:?}");
     assert!(ran.says("skipped: until the agents are known"), "{ran:?}");
@@ -239,7 +251,11 @@ fn coverage_names_what_no_test_reaches_and_can_be_asked_for() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.says("rules: 3/3 decisive   conditions: 6/6 truths seen"), "{ran:?}");
     folder.edit("policy_test.yaml", "    actions: [delete]\n", "    actions: [write]\n");
-    folder.edit("policy_test.yaml", "subject: of-acme, resource: acmes, rule: same-tenant-deletes", "decision: deny");
+    folder.edit(
+        "policy_test.yaml",
+        "subject: of-acme, resource: acmes, rule: same-tenant-deletes",
+        "decision: deny",
+    );
     folder.edit("policy_test.yaml", "      - { subject: of-acme, resource: held, decision: deny, reason: denied, rule: legal-hold }\n", "");
     folder.edit("policy_test.yaml", "      - { subject: of-acme, resource: unlabelled, decision: deny, reason: denied, rule: legal-hold }\n", "");
     let ran = folder.ambit(&["test", "--engine", "native"]);
@@ -258,7 +274,11 @@ fn coverage_names_what_no_test_reaches_and_can_be_asked_for() {
 #[test]
 fn programs_read_the_run_as_json_and_as_junit() {
     let folder = Folder::with("formats", "read-only-agent");
-    folder.edit("policy_test.yaml", "{ subject: bob, action: read, rule: \"by-scope:read:document\" }", "{ subject: bob, action: read, rule: other }");
+    folder.edit(
+        "policy_test.yaml",
+        "{ subject: bob, action: read, rule: \"by-scope:read:document\" }",
+        "{ subject: bob, action: read, rule: other }",
+    );
     let ran = folder.ambit(&["test", "--engine", "native", "--format", "json"]);
     assert_eq!(ran.code, 4, "{ran:?}");
     let run: Value = serde_json::from_str(&ran.out).unwrap();
@@ -267,7 +287,12 @@ fn programs_read_the_run_as_json_and_as_junit() {
     assert_eq!(run.pointer("/coverage/rules/0/decisive"), Some(&Value::Bool(true)));
     let ran = folder.ambit(&["test", "--engine", "native", "--format", "junit"]);
     assert_eq!(ran.code, 4, "{ran:?}");
-    assert!(ran.says("<testsuites name=\"ambit\" tests=\"19\" failures=\"2\" errors=\"0\" skipped=\"0\">"), "{ran:?}");
+    assert!(
+        ran.says(
+            "<testsuites name=\"ambit\" tests=\"19\" failures=\"2\" errors=\"0\" skipped=\"0\">"
+        ),
+        "{ran:?}"
+    );
     assert!(ran.says("expected allow by `other`, got allow 200 allowed-by-rule"), "{ran:?}");
     let opened = ran.out.matches("<testcase").count();
     let closed = ran.out.matches("</testcase>").count();
@@ -320,11 +345,7 @@ fn a_permission_that_changes_shows_until_it_is_accepted() {
 #[test]
 fn the_time_of_a_suite_is_fixed_and_a_case_may_have_its_own() {
     let folder = Folder::with("time", "read-only-agent");
-    folder.edit(
-        "policy.yaml",
-        "by_scope: [read]",
-        "by_scope: []",
-    );
+    folder.edit("policy.yaml", "by_scope: [read]", "by_scope: []");
     let rule = "\nrules:\n  - { id: in-january, effect: allow, actions: [read], resources: [document], \
                 when: 'request.time < timestamp(\"2026-02-01T00:00:00Z\")' }\n";
     let policy = fs::read_to_string(folder.0.join("policy.yaml")).unwrap();
@@ -367,11 +388,9 @@ fn every_command_teaches_and_shells_can_complete_them() {
         .filter(|name| !folder.ambit(&[name.as_str(), "--help"]).says("Examples:"))
         .collect();
     assert!(silent.is_empty(), "no examples in the help of {silent:?}");
-    for (shell, text) in [
-        ("bash", "complete -F _ambit"),
-        ("zsh", "#compdef ambit"),
-        ("fish", "complete -c ambit"),
-    ] {
+    for (shell, text) in
+        [("bash", "complete -F _ambit"), ("zsh", "#compdef ambit"), ("fish", "complete -c ambit")]
+    {
         let ran = folder.ambit(&["completions", shell]);
         assert_eq!(ran.code, 0, "{ran:?}");
         assert!(ran.says(text), "{ran:?}");

@@ -22,9 +22,8 @@ fn every_example_policy_does_what_its_tests_say_in_the_core_and_in_the_module() 
     let bytes = std::fs::read(root().join("dist/ambit.wasm"))
         .unwrap_or_else(|_| panic!("dist/ambit.wasm is not there: run `make module`"));
     let module = Module::compile(&bytes).unwrap();
-    let start = move |file: &ScenarioFile| {
-        Ok(Box::new(Wasmtime::new(&module, file)?) as Box<dyn Engine>)
-    };
+    let start =
+        move |file: &ScenarioFile| Ok(Box::new(Wasmtime::new(&module, file)?) as Box<dyn Engine>);
     let plan = Plan { module: Some(&start), ..Plan::native() };
     let found = suite::suites(&[root().join("policies")]).unwrap();
     assert_eq!(found.untested, Vec::<PathBuf>::new(), "policies without tests");
@@ -222,7 +221,10 @@ fn each_wrong_expectation_fails() {
             "{ subject: bob, actor: assistant, target: reading, upstream: { absent: [ambit] } }",
         ),
         ("client", "{ subject: bob, actor: assistant, target: reading, client: [nothing] }"),
-        ("record", "{ subject: bob, actor: assistant, target: reading, record: { /action: write } }"),
+        (
+            "record",
+            "{ subject: bob, actor: assistant, target: reading, record: { /action: write } }",
+        ),
     ] {
         let report = rows(name, &[ALICE, row]);
         assert!(failures(&report).iter().any(|f| f.contains("bob")), "{row}: {report:?}");
@@ -249,7 +251,11 @@ fn unknown_names_rows_that_overlap_and_empty_runs_are_errors() {
         ("unlisted-name", TABLE.replace("[alice, bob, nobody]", "[carol]"), "`carol` is not among"),
         ("no-subjects", TABLE.replace("[alice, bob, nobody]", "[]"), "has no subjects"),
         ("no-actions", TABLE.replace("targets: [reading", "resources: [reading"), "go together"),
-        ("skipped", TABLE.replace("- name: table", "- name: table\n    skip: ''"), "`skip` says why"),
+        (
+            "skipped",
+            TABLE.replace("- name: table", "- name: table\n    skip: ''"),
+            "`skip` says why",
+        ),
         ("no-time", format!("now: noon{TABLE}"), "is no time"),
         ("nothing", "cases: []".to_owned(), "no request is asked"),
     ] {
@@ -287,4 +293,49 @@ fn what_is_skipped_is_not_asked_and_says_why() {
     run.add(report);
     assert_eq!((run.totals().checks, run.totals().skipped), (0, 1));
     assert!(!run.held(), "an empty run fails");
+}
+
+/// What each issuer accepts, and how many it is of.
+const MANY_ISSUERS: &str = "
+apiVersion: ambit/v1
+name: issuers
+identity:
+  issuers:
+    - { issuer: 'https://a.example.com', algorithms: [EdDSA], jwks: { remote: { cluster: a, url: 'https://a.example.com/jwks' } } }
+    - { issuer: 'https://b.example.com', algorithms: [ES384], jwks: { remote: { cluster: b, url: 'https://b.example.com/jwks' } } }
+    - { issuer: 'https://c.example.com', algorithms: [PS256], jwks: { remote: { cluster: c, url: 'https://c.example.com/jwks' } } }
+    - { issuer: 'https://d.example.com', jwks: { remote: { cluster: d, url: 'https://d.example.com/jwks' } } }
+actors:
+  of-a: { match: { issuer: 'https://a.example.com', client_id: bot }, scopes: ['read:*'] }
+  of-b: { match: { issuer: 'https://b.example.com', client_id: bot }, scopes: ['read:*'] }
+  of-c: { match: { issuer: 'https://c.example.com', client_id: bot }, scopes: ['read:*'] }
+  of-d: { match: { issuer: 'https://d.example.com', client_id: bot }, scopes: ['read:*'] }
+resources:
+  note: { audience: 'https://api.example.com:8443', by_scope: [read], per_record: none, http: [{ path: '/n/{id}' }] }
+approvals: { signing_key: { env: ANOTHER_NAME } }
+";
+
+#[test]
+fn every_issuer_gets_a_key_of_its_own_of_an_algorithm_that_it_accepts() {
+    let folder = std::env::temp_dir().join(format!("ambit-issuers-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("policy.yaml"), MANY_ISSUERS).unwrap();
+    let tests = "
+subjects: { alice: {} }
+resources: { note: { path: /n/1 } }
+cases:
+  - { name: theirs, subjects: [alice], actors: [of-a, of-b, of-c, of-d], resources: [note], actions: [read, write],
+      expect: [{ action: read }] }
+requests:
+  - { name: forged, subject: alice, actor: of-b, forged: true, path: /n/1, expect: { status: 401, reason: bad-signature } }
+";
+    std::fs::write(folder.join("policy_test.yaml"), tests).unwrap();
+    let bytes = std::fs::read(root().join("dist/ambit.wasm")).unwrap();
+    let module = Module::compile(&bytes).unwrap();
+    let start =
+        move |file: &ScenarioFile| Ok(Box::new(Wasmtime::new(&module, file)?) as Box<dyn Engine>);
+    let plan = Plan { module: Some(&start), ..Plan::native() };
+    let report = suite::run(&folder.join("policy_test.yaml"), &plan);
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((broken(&report).as_str(), failures(&report)), ("", Vec::new()));
 }

@@ -103,7 +103,8 @@ fn alike(shown: &str, line: &str) -> bool {
 }
 
 fn same(shown: &[String], printed: &[String]) -> bool {
-    shown.len() == printed.len() && shown.iter().zip(printed).all(|(shown, line)| alike(shown, line))
+    shown.len() == printed.len()
+        && shown.iter().zip(printed).all(|(shown, line)| alike(shown, line))
 }
 
 #[test]

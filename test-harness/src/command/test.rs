@@ -110,9 +110,10 @@ pub(super) fn run(root: &Path, asked: &Asked) -> io::Result<ExitCode> {
         run.add(suite::run(file, &plan));
     }
     progress.end();
-    let untested = suites.untested.iter().map(|policy| {
-        format!("no tests: {} (put policy_test.yaml beside it)", policy.display())
-    });
+    let untested = suites
+        .untested
+        .iter()
+        .map(|policy| format!("no tests: {} (put policy_test.yaml beside it)", policy.display()));
     run.notes.extend(untested);
     told(&run, asked.format)?;
     Ok(match run.totals() {

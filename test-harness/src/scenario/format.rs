@@ -63,6 +63,9 @@ pub struct ScenarioFile {
     /// What the policy's issuers look like: the first is a token's where it names none.
     #[serde(skip)]
     pub(crate) issuers: Vec<TestIssuer>,
+    /// The environment variable that the policy reads its signing key from.
+    #[serde(skip)]
+    pub(crate) signing_key: String,
     /// The line of each rule in the file at `policy_path`.
     #[serde(skip)]
     pub(crate) rule_lines: BTreeMap<String, u32>,
@@ -73,8 +76,8 @@ pub struct ScenarioFile {
 pub(crate) struct TestIssuer {
     /// Its `iss`.
     pub(crate) name: String,
-    /// Whether its keys are RSA keys; else they are on P-256.
-    pub(crate) rsa: bool,
+    /// The algorithm the harness signs with for it; empty is ES256.
+    pub(crate) algorithm: String,
     /// The `typ` of its tokens' headers.
     pub(crate) token_type: Option<String>,
 }
@@ -179,6 +182,18 @@ pub struct Ask {
     /// When it is sent; `None` is now.
     #[serde(skip)]
     pub at: Option<Timestamp>,
+    /// Whose key signs its token.
+    #[serde(skip)]
+    pub(crate) signer: Signer,
+}
+
+/// An issuer's place in the policy, and the algorithm the harness signs with for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Signer {
+    /// The place.
+    pub(crate) issuer: usize,
+    /// The algorithm; empty is ES256.
+    pub(crate) algorithm: String,
 }
 
 pub(crate) fn get() -> String {

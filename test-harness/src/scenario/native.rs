@@ -50,8 +50,10 @@ impl Native {
     pub fn new(file: &ScenarioFile) -> Result<Self, String> {
         let compiled = file.compiled()?;
         let loaded = Policy::load("policy", compiled.as_bytes()).map_err(|e| e.to_string())?;
-        let environment =
-            |name: &str| (name == "AMBIT_SIGNING_KEY").then(|| SIGNING_KEY.to_owned());
+        let environment = |name: &str| {
+            (name == "AMBIT_SIGNING_KEY" || name == file.signing_key)
+                .then(|| SIGNING_KEY.to_owned())
+        };
         let engine = enforcement::Engine::with(loaded, &environment).map_err(|e| e.to_string())?;
         let (engine, used) = (Rc::new(engine), RefCell::default());
         Ok(Self { file: file.clone(), engine, in_pieces: false, used })
@@ -98,9 +100,11 @@ impl Native {
                     enforcement.on_signature(ask.clock(), *check, verdict)
                 }
                 Step::CallOut(callouts) => self.call_out(&mut enforcement, ask, callouts),
-                Step::NeedBody => self.tell_body(&mut enforcement, ask, &ask.chunks, |bytes, end| {
-                    Event::RequestBody { bytes, end }
-                }),
+                Step::NeedBody => {
+                    self.tell_body(&mut enforcement, ask, &ask.chunks, |bytes, end| {
+                        Event::RequestBody { bytes, end }
+                    })
+                }
                 Step::Forward(_, edits) => {
                     messages.forward(&edits);
                     messages.answer(answer);
@@ -158,7 +162,8 @@ impl Native {
             };
             let body = scripted.map(|s| s.body.clone()).unwrap_or_default();
             let reply = CalloutReply { status: Some(status), body: body.as_bytes() };
-            last = enforcement.on(ask.clock(), Event::CalloutReply { callout: callout.number, reply });
+            last =
+                enforcement.on(ask.clock(), Event::CalloutReply { callout: callout.number, reply });
         }
         last
     }

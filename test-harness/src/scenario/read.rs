@@ -1,7 +1,7 @@
 //! Reading a file: its policy, shared fixtures, and what a token says where the file does not.
 
-use super::format::{Ask, ScenarioFile, Scripted, TestIssuer};
-use super::token::{key, rsa_key};
+use super::format::{Ask, ScenarioFile, Scripted, Signer, TestIssuer};
+use super::token::{key, test_key};
 use crate::suite::{self, fixtures};
 use ambit::Timestamp;
 use ambit::policy::document::{ActorMode, Document};
@@ -97,7 +97,9 @@ impl ScenarioFile {
             let policy = &loaded.policy;
             let line = |(at, id): (u32, &str)| (id.to_owned(), policy.rule_place(at).line);
             self.rule_lines = (0..).zip(policy.rule_ids()).map(line).collect();
-            self.follow(&self.document()?);
+            let document = self.document()?;
+            self.signing_key = document.approvals.signing_key.clone().unwrap_or_default();
+            self.follow(&document);
         }
         if self.suite.is_empty() {
             let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -154,14 +156,14 @@ impl ScenarioFile {
         self.present(ask)?;
         let own = std::mem::replace(&mut ask.token_header, self.token_header_defaults.clone());
         ask.token_header.extend(own);
-        let issuer = ask.token.as_ref().and_then(|claims| claims.get("iss")).and_then(Value::as_str);
-        let issuer = self.issuers.iter().find(|known| Some(known.name.as_str()) == issuer);
-        if let Some(issuer) = issuer.or(self.issuers.first())
-            && !self.policy_path.is_empty()
-        {
-            let (header, algorithm) = (&mut ask.token_header, issuer.algorithm());
-            header.entry("alg").or_insert(json!(algorithm));
-            header.entry("typ").or_insert(json!(issuer.token_type));
+        let issuer =
+            ask.token.as_ref().and_then(|claims| claims.get("iss")).and_then(Value::as_str);
+        let place = self.issuers.iter().position(|known| Some(known.name.as_str()) == issuer);
+        let place = place.unwrap_or_default();
+        if let (Some(issuer), false) = (self.issuers.get(place), self.policy_path.is_empty()) {
+            ask.token_header.entry("alg").or_insert(json!(issuer.algorithm));
+            ask.token_header.entry("typ").or_insert(json!(issuer.token_type));
+            ask.signer = Signer { issuer: place, algorithm: issuer.algorithm.clone() };
         }
         Ok(())
     }
@@ -207,9 +209,11 @@ impl ScenarioFile {
         let mut source = read_yaml(name, &self.policy()).map_err(|errors| errors.to_string())?;
         if !self.policy_path.is_empty() {
             let said = self.token_header_defaults.get("alg").and_then(Value::as_str);
-            for (issuer, test) in issuers(&mut source.root).into_iter().zip(&self.issuers) {
-                let rsa = said.map_or(test.rsa, |algorithm| algorithm == "RS256");
-                let key = if rsa { rsa_key(false) } else { key() };
+            let written = issuers(&mut source.root).into_iter().zip(&self.issuers);
+            for (place, (issuer, test)) in written.enumerate() {
+                let rsa = said == Some("RS256");
+                let algorithm = if rsa { "RS256" } else { &test.algorithm };
+                let key = test_key(algorithm, place, false);
                 let keys = format!("inline: {{ keys: [{}] }}", key.jwk("k1"));
                 let keys = read_yaml("keys", &keys).map_err(|errors| errors.to_string())?;
                 if let Some(jwks) = member(issuer, "jwks") {
@@ -245,17 +249,18 @@ impl TestIssuer {
         let accepts = |name: &str| types.iter().any(|known| known == name);
         Self {
             name: issuer.issuer.clone(),
-            rsa: !algorithms.iter().any(|name| name == "ES256"),
+            algorithm: ["ES256", "RS256"]
+                .into_iter()
+                .find(|wanted| algorithms.iter().any(|name| name == wanted))
+                .map(str::to_owned)
+                .or_else(|| algorithms.first().cloned())
+                .unwrap_or_default(),
             token_type: match accepts("at+jwt") {
                 true => Some("at+jwt".to_owned()),
                 false if accepts("none") => None,
                 false => types.first().cloned(),
             },
         }
-    }
-
-    const fn algorithm(&self) -> &'static str {
-        if self.rsa { "RS256" } else { "ES256" }
     }
 }
 

@@ -45,6 +45,9 @@ impl Wasmtime {
             builder = builder.framing(Framing::EndWithLast).cas(CasDialect::Nginx);
             builder = builder.without_verify_signature();
         }
+        if !file.signing_key.is_empty() {
+            builder = builder.environment(&file.signing_key, SIGNING_KEY);
+        }
         let gateway = builder
             .configuration(file.compiled()?)
             .environment("AMBIT_SIGNING_KEY", SIGNING_KEY)

@@ -48,7 +48,8 @@ fn tests(condition: &Part) -> Vec<String> {
                 Truth::Unknown => "is not known",
             };
             let values: Vec<String> = part.values.iter().map(value).collect();
-            let values = if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
+            let values =
+                if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
             lines.push(format!("{} {truth}{values}", part.text));
         }
     });
@@ -88,7 +89,8 @@ fn subject(entries: &[SubjectSays]) -> String {
             .filter(|entry| entry.applies == truth)
             .map(|entry| {
                 let scopes: Vec<&str> = entry.scopes.iter().map(|it| it.text.as_str()).collect();
-                let groups = entry.groups.as_ref().map_or_else(|| "everyone".to_owned(), |g| g.join(", "));
+                let groups =
+                    entry.groups.as_ref().map_or_else(|| "everyone".to_owned(), |g| g.join(", "));
                 format!("{groups}: {}", scopes.join(" "))
             })
             .collect();

@@ -149,7 +149,10 @@ impl Coverage {
             text.push_str(&format!("  never decisive: `{}` ({})\n", rule.id, rule.place));
         }
         for (rule, part, which) in self.never_seen() {
-            text.push_str(&format!("  never {which}: `{part}` of `{}` ({})\n", rule.id, rule.place));
+            text.push_str(&format!(
+                "  never {which}: `{part}` of `{}` ({})\n",
+                rule.id, rule.place
+            ));
         }
         text
     }
@@ -157,9 +160,7 @@ impl Coverage {
     /// For programs.
     #[must_use]
     pub fn json(&self) -> Value {
-        let branch = |branch: &BranchCoverage| {
-            json!({ "text": branch.text, "true": branch.seen_true, "false": branch.seen_false })
-        };
+        let branch = |branch: &BranchCoverage| json!({ "text": branch.text, "true": branch.seen_true, "false": branch.seen_false });
         let rule = |rule: &RuleCoverage| {
             json!({
                 "rule": rule.id, "place": rule.place, "decisive": rule.decisive,

@@ -47,9 +47,8 @@ pub fn suites(paths: &[PathBuf]) -> io::Result<Suites> {
 }
 
 fn look_into(folder: &Path, depth: usize, found: &mut Suites) -> io::Result<()> {
-    let named = |error: io::Error| {
-        io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
-    };
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", folder.display()));
     let mut has_suite = false;
     let mut policy = None;
     for entry in std::fs::read_dir(folder).map_err(named)? {

@@ -146,9 +146,8 @@ fn ask(case: &Case, subject: &str, actor: &str, deed: &Deed) -> Result<Ask, Stri
     let all_or = |wanted: &Option<String>, name: Option<&str>| {
         wanted.as_deref().is_none_or(|wanted| Some(wanted) == name)
     };
-    let thing = |of_action: bool| {
-        (deed.action.is_some() == of_action).then_some(deed.thing.as_str())
-    };
+    let thing =
+        |of_action: bool| (deed.action.is_some() == of_action).then_some(deed.thing.as_str());
     let mut rows = case.expect.iter().filter(|row| {
         all_or(&row.subject, Some(subject))
             && all_or(&row.actor, Some(actor))
@@ -160,7 +159,8 @@ fn ask(case: &Case, subject: &str, actor: &str, deed: &Deed) -> Result<Ask, Stri
     if rows.next().is_some() {
         return Err(format!("{name}: two rows of `expect` speak of it"));
     }
-    let row = row.map(|row| Row { rules: row.rules.or(row.rule.clone().map(|id| vec![id])), ..row });
+    let row =
+        row.map(|row| Row { rules: row.rules.or(row.rule.clone().map(|id| vec![id])), ..row });
     let target = &deed.target;
     let cell = Cell {
         case: case.name.clone(),
@@ -188,5 +188,6 @@ fn ask(case: &Case, subject: &str, actor: &str, deed: &Deed) -> Result<Ask, Stri
         expect: Expect::default(),
         cell: Some(cell),
         at: None,
+        signer: Default::default(),
     })
 }

@@ -40,8 +40,7 @@ impl Failure {
     /// What it says, each line with its label.
     #[must_use]
     pub fn lines(&self) -> Vec<(&'static str, String)> {
-        let mut lines =
-            vec![("expected", self.expected.clone()), ("got", self.got.clone())];
+        let mut lines = vec![("expected", self.expected.clone()), ("got", self.got.clone())];
         lines.extend(self.wrong.iter().map(|text| ("", text.clone())));
         let decided = match self.decided.is_empty() {
             true => "no rule".to_owned(),
@@ -49,7 +48,8 @@ impl Failure {
         };
         lines.push(("decided", decided));
         let because = self.because.iter().enumerate();
-        lines.extend(because.map(|(at, text)| (if at == 0 { "because" } else { "" }, text.clone())));
+        lines
+            .extend(because.map(|(at, text)| (if at == 0 { "because" } else { "" }, text.clone())));
         lines
     }
 }
@@ -62,7 +62,11 @@ pub fn failure(file: &ScenarioFile, ask: &Ask, observed: &Observed) -> Option<Fa
             let wrong = observed.broken(&ask.expect);
             let expect = &ask.expect;
             let mut expected = format!("{} {}", expect.status, expect.reason);
-            expected.push_str(if expect.upstream.is_some() { ", reaching the upstream" } else { "" });
+            expected.push_str(if expect.upstream.is_some() {
+                ", reaching the upstream"
+            } else {
+                ""
+            });
             (expected, wrong)
         }
         Some(cell) => (described(cell.row.as_ref()), broken(cell, ask, observed)),
@@ -201,9 +205,8 @@ fn missed(passing: &Passing, observed: &Observed) -> Vec<String> {
         let value = reached.headers.iter().find(|(known, _)| known == name);
         match value {
             Some((_, value)) if value.contains(text) => {}
-            Some((_, value)) => wrong.push(format!(
-                "header `{name}: {value}` at the upstream, which lacks `{text}`"
-            )),
+            Some((_, value)) => wrong
+                .push(format!("header `{name}: {value}` at the upstream, which lacks `{text}`")),
             None => wrong.push(format!("no header `{name}` at the upstream")),
         }
     }

@@ -118,7 +118,8 @@ impl Run {
                 let failed = group.checks.iter().filter(|check| !check.failures.is_empty()).count();
                 totals.checks = totals.checks.saturating_add(group.checks.len());
                 totals.failed = totals.failed.saturating_add(failed);
-                totals.skipped = totals.skipped.saturating_add(usize::from(group.skipped.is_some()));
+                totals.skipped =
+                    totals.skipped.saturating_add(usize::from(group.skipped.is_some()));
             }
             let unreadable = matches!(suite.broken, Some(Broken::Suite(_) | Broken::Policy(_)));
             totals.broken = totals.broken.saturating_add(usize::from(suite.broken.is_some()));

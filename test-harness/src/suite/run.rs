@@ -1,7 +1,7 @@
 //! Runs suites: every request through every engine, each as expected, and all alike.
 
-use super::report::{Broken, Check, Group, SuiteReport};
 use super::because::because;
+use super::report::{Broken, Check, Group, SuiteReport};
 use super::{Coverage, Failure, Filter, failure};
 use crate::scenario::{Ask, Engine, Native, Observed, ReadError, ScenarioFile};
 use ambit::Timestamp;
@@ -114,12 +114,7 @@ fn group<'a>(groups: &'a mut Vec<Group>, case: &str) -> &'a mut Group {
     &mut groups[at]
 }
 
-fn check(
-    file: &ScenarioFile,
-    ask: &Ask,
-    engines: &mut Engines,
-    coverage: &mut Coverage,
-) -> Check {
+fn check(file: &ScenarioFile, ask: &Ask, engines: &mut Engines, coverage: &mut Coverage) -> Check {
     let token = ask.mint();
     let mut check = Check { name: ask.name.clone(), failures: Vec::new() };
     let mut first: Option<Observed> = None;

@@ -13,20 +13,26 @@ pub fn junit(run: &Run) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{:1$}{content}", "", depth.saturating_mul(2));
     };
-    line(0, &format!(
-        "<testsuites name=\"ambit\" tests=\"{}\" failures=\"{failures}\" errors=\"{}\" skipped=\"{}\">",
-        totals.checks, totals.broken, totals.skipped
-    ));
+    line(
+        0,
+        &format!(
+            "<testsuites name=\"ambit\" tests=\"{}\" failures=\"{failures}\" errors=\"{}\" skipped=\"{}\">",
+            totals.checks, totals.broken, totals.skipped
+        ),
+    );
     for suite in &run.suites {
         let checks = suite.groups.iter().flat_map(|group| &group.checks);
         let failed = checks.clone().filter(|check| !check.failures.is_empty()).count();
-        line(1, &format!(
-            "<testsuite name=\"{}\" file=\"{}\" tests=\"{}\" failures=\"{failed}\" errors=\"{}\">",
-            escaped(&suite.name),
-            escaped(&suite.file),
-            checks.count(),
-            u8::from(suite.broken.is_some())
-        ));
+        line(
+            1,
+            &format!(
+                "<testsuite name=\"{}\" file=\"{}\" tests=\"{}\" failures=\"{failed}\" errors=\"{}\">",
+                escaped(&suite.name),
+                escaped(&suite.file),
+                checks.count(),
+                u8::from(suite.broken.is_some())
+            ),
+        );
         for group in &suite.groups {
             let class = format!("{}.{}", suite.name, group.name);
             for check in &group.checks {
@@ -41,38 +47,50 @@ pub fn junit(run: &Run) -> String {
                 }
                 line(2, &format!("{open}>"));
                 for failure in &check.failures {
-                    line(3, &format!(
-                        "<failure message=\"{}\" type=\"{}\">{}</failure>",
-                        escaped(&format!("expected {}, got {}", failure.expected, failure.got)),
-                        escaped(&failure.engine),
-                        escaped(&failure.to_string())
-                    ));
+                    line(
+                        3,
+                        &format!(
+                            "<failure message=\"{}\" type=\"{}\">{}</failure>",
+                            escaped(&format!("expected {}, got {}", failure.expected, failure.got)),
+                            escaped(&failure.engine),
+                            escaped(&failure.to_string())
+                        ),
+                    );
                 }
                 line(2, "</testcase>");
             }
             if let Some(reason) = &group.skipped {
-                line(2, &format!(
-                    "<testcase classname=\"{0}\" name=\"{0}\"><skipped message=\"{1}\"/></testcase>",
-                    escaped(&class),
-                    escaped(reason)
-                ));
+                line(
+                    2,
+                    &format!(
+                        "<testcase classname=\"{0}\" name=\"{0}\"><skipped message=\"{1}\"/></testcase>",
+                        escaped(&class),
+                        escaped(reason)
+                    ),
+                );
             }
         }
         if let Some(broken) = &suite.broken {
-            line(2, &format!(
-                "<testcase classname=\"{0}\" name=\"{0}\"><error message=\"not run\">{1}</error></testcase>",
-                escaped(&suite.name),
-                escaped(broken.text())
-            ));
+            line(
+                2,
+                &format!(
+                    "<testcase classname=\"{0}\" name=\"{0}\"><error message=\"not run\">{1}</error></testcase>",
+                    escaped(&suite.name),
+                    escaped(broken.text())
+                ),
+            );
         }
         line(1, "</testsuite>");
     }
     for reason in &run.not_run {
-        line(1, &format!(
-            "<testsuite name=\"ambit\" tests=\"1\" failures=\"1\"><testcase name=\"everything was run\">\
+        line(
+            1,
+            &format!(
+                "<testsuite name=\"ambit\" tests=\"1\" failures=\"1\"><testcase name=\"everything was run\">\
              <failure message=\"{}\"/></testcase></testsuite>",
-            escaped(reason)
-        ));
+                escaped(reason)
+            ),
+        );
     }
     line(0, "</testsuites>");
     text

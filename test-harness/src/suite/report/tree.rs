@@ -48,7 +48,11 @@ fn grouped(group: &Group, width: usize, paint: Paint) -> String {
             "    {} ({}){}\n",
             paint.colour("1", name.unwrap_or(&failure.name)),
             failure.request,
-            if failure.engine == "native" { String::new() } else { format!(" in {}", failure.engine) },
+            if failure.engine == "native" {
+                String::new()
+            } else {
+                format!(" in {}", failure.engine)
+            },
         ));
         for (label, line) in failure.lines() {
             text.push_str(&format!("      {label:<9} {line}\n"));
@@ -62,11 +66,9 @@ fn counts(run: &Run, paint: Paint) -> String {
     let mut text = String::new();
     let passed = totals.checks.saturating_sub(totals.failed);
     let mut parts = vec![format!("{passed} ok")];
-    for (count, what) in [
-        (totals.failed, "failed"),
-        (totals.skipped, "skipped"),
-        (totals.broken, "not run"),
-    ] {
+    for (count, what) in
+        [(totals.failed, "failed"), (totals.skipped, "skipped"), (totals.broken, "not run")]
+    {
         if count > 0 {
             parts.push(format!("{count} {what}"));
         }
