@@ -1,6 +1,6 @@
 //! The `ambit` command as people and pipelines use it: the real program, in folders of its own.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use serde_json::Value;
 use std::fs;

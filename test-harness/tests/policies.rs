@@ -1,7 +1,7 @@
 //! Every example policy does what its tests say, in the core and in the shipped module, by the code
 //! that `ambit test` runs; and what the tables of a suite mean.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use ambit_test_harness::matrix::{policies, table};
 use ambit_test_harness::proxy_host::Module;

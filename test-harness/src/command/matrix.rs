@@ -53,6 +53,10 @@ pub(super) fn run(root: &Path, asked: &Asked) -> io::Result<ExitCode> {
             return Ok(ExitCode::from(exit::DOES_NOT_COMPILE));
         }
     };
+    let policies = match found.len() {
+        1 => "1 policy".to_owned(),
+        several => format!("{several} policies"),
+    };
     let mut out = io::stdout().lock();
     if asked.print {
         out.write_all(table.as_bytes())?;
@@ -61,7 +65,7 @@ pub(super) fn run(root: &Path, asked: &Asked) -> io::Result<ExitCode> {
     let place = golden.display();
     if asked.update {
         std::fs::write(&golden, &table)?;
-        writeln!(out, "written: {place}, {} policies", found.len())?;
+        writeln!(out, "written: {place}, {policies}")?;
         return Ok(ExitCode::SUCCESS);
     }
     let Ok(reviewed) = std::fs::read_to_string(&golden) else {
@@ -69,7 +73,7 @@ pub(super) fn run(root: &Path, asked: &Asked) -> io::Result<ExitCode> {
         return Ok(ExitCode::from(exit::NOT_KEPT));
     };
     if reviewed == table {
-        writeln!(out, "{} policies are as {place} says", found.len())?;
+        writeln!(out, "{policies} as in {place}")?;
         return Ok(ExitCode::SUCCESS);
     }
     let changed = changes(&reviewed, &table);

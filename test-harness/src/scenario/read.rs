@@ -93,7 +93,7 @@ impl ScenarioFile {
         } else {
             let loaded = Policy::load_yaml(&self.policy_path, &self.policy)
                 .map_err(|errors| ReadError::Policy(errors.to_string()))?;
-            self.issuers = loaded.issuers.iter().map(|issuer| TestIssuer::of(issuer)).collect();
+            self.issuers = loaded.issuers.iter().map(TestIssuer::of).collect();
             let policy = &loaded.policy;
             let line = |(at, id): (u32, &str)| (id.to_owned(), policy.rule_place(at).line);
             self.rule_lines = (0..).zip(policy.rule_ids()).map(line).collect();

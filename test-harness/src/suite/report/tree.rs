@@ -38,8 +38,7 @@ fn grouped(group: &Group, width: usize, paint: Paint) -> String {
     };
     let checks = match group.checks.len() {
         0 => String::new(),
-        1 => "1 check".to_owned(),
-        several => format!("{several} checks"),
+        count => counted(count, "check"),
     };
     let mut text = format!("  {:<width$}  {checks:<9}  {outcome}\n", group.name);
     for failure in failed {
@@ -73,12 +72,13 @@ fn counts(run: &Run, paint: Paint) -> String {
             parts.push(format!("{count} {what}"));
         }
     }
-    let suites = match run.suites.len() {
-        1 => "1 suite".to_owned(),
-        several => format!("{several} suites"),
-    };
     let code = if run.held() { "1;32" } else { "1;31" };
-    let line = format!("{} checks in {suites}: {}", totals.checks, parts.join(", "));
+    let line = format!(
+        "{} in {}: {}",
+        counted(totals.checks, "check"),
+        counted(run.suites.len(), "suite"),
+        parts.join(", ")
+    );
     text.push_str(&format!("{}   {}\n", paint.colour(code, &line), run.engines));
     if totals.checks == 0 {
         text.push_str("nothing was asked: an empty run fails\n");
@@ -94,4 +94,9 @@ fn counts(run: &Run, paint: Paint) -> String {
         text.push_str(&format!("{line}\n"));
     }
     text
+}
+
+/// `1 check`, `2 checks`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
