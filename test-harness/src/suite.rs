@@ -27,7 +27,7 @@ mod judge;
 pub mod report;
 mod run;
 
-pub use coverage::{BranchCoverage, Coverage, RuleCoverage};
+pub use coverage::{BranchCoverage, Coverage, PermissionCoverage, RuleCoverage};
 pub use discover::{Suites, suites};
 pub(crate) use expand::expand;
 pub use filter::Filter;

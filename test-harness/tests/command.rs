@@ -251,6 +251,7 @@ fn coverage_names_what_no_test_reaches_and_can_be_asked_for() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.says("rules: 3/3 decisive   conditions: 6/6 truths seen"), "{ran:?}");
     folder.edit("policy_test.yaml", "    actions: [delete]\n", "    actions: [write]\n");
+    folder.edit("policy_test.yaml", "actions: [read, delete]", "actions: [read]");
     folder.edit(
         "policy_test.yaml",
         "subject: of-acme, resource: acmes, rule: same-tenant-deletes",
@@ -265,6 +266,8 @@ fn coverage_names_what_no_test_reaches_and_can_be_asked_for() {
     for text in [
         "never decisive: `same-tenant-deletes` (policy.yaml:24)",
         "never true nor false: `\"legal-hold\" in resource.labels` of `legal-hold` (policy.yaml:25)",
+        "permissions: 1/2 asked",
+        "never asked: `assistant` delete `document` (policy.yaml)",
         "and 100 % was asked for",
     ] {
         assert!(ran.says(text), "no `{text}` in\n{}", ran.out);

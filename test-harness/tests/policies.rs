@@ -38,6 +38,7 @@ fn every_example_policy_does_what_its_tests_say_in_the_core_and_in_the_module() 
     assert_eq!(silent, NEVER_DECISIVE, "rules that no test is decided by");
     let unseen: Vec<_> = run.coverage.never_seen().map(|(_, part, which)| (part, which)).collect();
     assert_eq!(unseen, [], "truths of conditions that no test sees: {told}");
+    assert!(run.coverage.permissions().all(|permission| permission.asked), "{told}");
 }
 
 #[test]

@@ -43,9 +43,7 @@ fn absent() -> String {
 fn find(root: &Path, tested: &[PathBuf]) -> Option<PathBuf> {
     let beside =
         |folder: &Path| PLACES.iter().map(|place| folder.join(place)).find(|file| file.is_file());
-    let above = |path: &PathBuf| {
-        path.canonicalize().ok()?.ancestors().skip(1).find_map(beside)
-    };
+    let above = |path: &PathBuf| path.canonicalize().ok()?.ancestors().skip(1).find_map(beside);
     beside(root).or_else(|| tested.iter().find_map(above))
 }
 

@@ -26,7 +26,8 @@ pub(super) struct Asked {
     /// For people, for programs, or for continuous integration.
     #[arg(long, value_enum, default_value_t = Format::Tree)]
     format: Format,
-    /// Fail where less than this percentage of rules and of conditions' branches was reached.
+    /// Fail where less than this percentage was reached: of rules that decide, of conditions' parts seen
+    /// true and seen false, and of permissions that are asked for.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     min_coverage: Option<u8>,
 }
@@ -37,7 +38,7 @@ Examples:
   ambit test policies/demo --engine native         one folder, without the module
   ambit test --filter 'subject=alice;action=write' a part of every table
   ambit test --format junit > target/junit.xml     for continuous integration
-  ambit test --min-coverage 100                    every rule decides, every branch is seen
+  ambit test --min-coverage 100                    nothing of a policy is left untested
 
 A suite, beside policy.yaml as policy_test.yaml:
   subjects: { alice: { groups: [support] }, nobody: null }    # null: no token
