@@ -20,13 +20,6 @@ impl Timestamp {
         Self(millis)
     }
 
-    /// Reads RFC 3339 text (§5.6), as an author writes a time.
-    #[cfg(feature = "author")]
-    #[must_use]
-    pub fn parse_rfc3339(text: &str) -> Option<Self> {
-        crate::identity::parse_timestamp(text)
-    }
-
     /// Milliseconds since the epoch.
     #[must_use]
     pub const fn millis(self) -> i64 {
@@ -55,6 +48,21 @@ impl Timestamp {
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {
         Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+#[cfg(feature = "author")]
+impl Timestamp {
+    /// From text as in RFC 3339 §5.6; `None` where it is none.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        crate::identity::parse_timestamp(text)
+    }
+
+    /// As in RFC 3339, in UTC.
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        crate::identity::format_timestamp(self)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::format::{Expect, Sighting};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Headers of a client's answer that Ambit sets.
 const CLIENT: [&str; 7] = [
@@ -122,21 +122,50 @@ impl Observed {
         Vec::from_iter(tagged.then(|| "tag".to_owned()))
     }
 
-    /// In what this differs from what another engine was seen to do.
+    /// In what this differs from what another engine was seen to do: `what: this, not that`.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut lines = Vec::new();
-        let mut compare = |what: &str, here: String, there: String| {
-            if here != there {
-                lines.push(format!("{what}: {here}, not {there}"));
+        let (here, there) = (self.parts(), other.parts());
+        let names: BTreeSet<&String> = here.keys().chain(there.keys()).collect();
+        for name in names {
+            let value = |parts: &BTreeMap<String, String>| {
+                parts.get(name).map_or_else(|| "nothing".to_owned(), |value| format!("`{value}`"))
+            };
+            if here.get(name) != there.get(name) {
+                lines.push(format!("{name}: {}, not {}", value(&here), value(&there)));
             }
-        };
-        compare("status", self.status.to_string(), other.status.to_string());
-        compare("client headers", format!("{:?}", self.client), format!("{:?}", other.client));
-        compare("client body", self.body.clone(), other.body.clone());
-        compare("upstream", format!("{:?}", self.upstream), format!("{:?}", other.upstream));
-        compare("record", self.record.clone(), other.record.clone());
+        }
         lines
+    }
+
+    /// Everything that was seen, by name.
+    fn parts(&self) -> BTreeMap<String, String> {
+        let mut parts = BTreeMap::from([
+            ("status".to_owned(), self.status.to_string()),
+            ("body to the client".to_owned(), self.body.clone()),
+        ]);
+        for (name, value) in &self.client {
+            parts.insert(format!("header `{name}` to the client"), value.clone());
+        }
+        if let Some(reached) = &self.upstream {
+            let line = format!("{} {}", reached.method, reached.path);
+            parts.insert("at the upstream".to_owned(), line);
+            parts.insert("body at the upstream".to_owned(), reached.body.clone());
+            for (kind, fields) in [("header", &reached.headers), ("trailer", &reached.trailers)] {
+                for (name, value) in fields {
+                    let all = parts.entry(format!("{kind} `{name}` at the upstream")).or_default();
+                    all.push_str(value);
+                }
+            }
+        }
+        if let Value::Object(members) = self.record() {
+            let members = members.into_iter();
+            parts.extend(
+                members.map(|(name, it)| (format!("`{name}` of the record"), it.to_string())),
+            );
+        }
+        parts
     }
 
     /// What of the expectation does not hold.

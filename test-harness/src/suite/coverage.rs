@@ -97,9 +97,9 @@ impl Coverage {
     }
 
     /// Counts what one request reached of a policy.
-    pub(super) fn count(&mut self, file: &str, observed: &Observed, trace: Option<&Trace>) {
+    pub(super) fn count(&mut self, file: &str, observed: &Observed, trace: &Trace) {
         let decisive = observed.rules();
-        let seen = trace.map(Trace::seen).unwrap_or_default();
+        let seen = trace.seen();
         let Some(policy) = self.0.get_mut(file) else { return };
         let record = observed.record();
         let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);

@@ -10,12 +10,17 @@ pub(crate) fn expand(file: &ScenarioFile) -> Result<Vec<Ask>, String> {
     let mut asks = Vec::new();
     for case in &file.cases {
         let deeds = check(file, case)?;
+        let mut used = vec![false; case.expect.len()];
         for subject in &case.subjects {
             for actor in &case.actors {
                 for deed in &deeds {
-                    asks.push(ask(case, subject, actor, deed)?);
+                    asks.push(ask(case, subject, actor, deed, &mut used)?);
                 }
             }
+        }
+        if let Some(row) = used.iter().position(|used| !used) {
+            let (case, number) = (&case.name, row.saturating_add(1));
+            return Err(format!("case `{case}`: row {number} of `expect` speaks of no request"));
         }
     }
     Ok(asks)
@@ -139,7 +144,13 @@ fn known<T>(
     }
 }
 
-fn ask(case: &Case, subject: &str, actor: &str, deed: &Deed) -> Result<Ask, String> {
+fn ask(
+    case: &Case,
+    subject: &str,
+    actor: &str,
+    deed: &Deed,
+    used: &mut [bool],
+) -> Result<Ask, String> {
     let action = deed.action.as_deref();
     let what = action.map_or_else(|| deed.thing.clone(), |it| format!("{it} {}", deed.thing));
     let name = format!("{}: {subject} · {actor} · {what}", case.name);
@@ -148,14 +159,17 @@ fn ask(case: &Case, subject: &str, actor: &str, deed: &Deed) -> Result<Ask, Stri
     };
     let thing =
         |of_action: bool| (deed.action.is_some() == of_action).then_some(deed.thing.as_str());
-    let mut rows = case.expect.iter().filter(|row| {
+    let mut rows = case.expect.iter().zip(used).filter(|(row, _)| {
         all_or(&row.subject, Some(subject))
             && all_or(&row.actor, Some(actor))
             && all_or(&row.target, thing(false))
             && all_or(&row.resource, thing(true))
             && all_or(&row.action, action)
     });
-    let row = rows.next().cloned();
+    let row = rows.next().map(|(row, used)| {
+        *used = true;
+        row.clone()
+    });
     if rows.next().is_some() {
         return Err(format!("{name}: two rows of `expect` speak of it"));
     }

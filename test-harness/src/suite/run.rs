@@ -71,7 +71,10 @@ pub fn run(path: &Path, plan: &Plan<'_>) -> SuiteReport {
 
 /// What is asked, the core first.
 struct Engines {
-    native: Option<Native>,
+    /// Always asked, for it alone can say why.
+    native: Native,
+    /// Whether what it does counts, and not only why.
+    judged: bool,
     module: Option<Box<dyn Engine>>,
 }
 
@@ -87,7 +90,7 @@ fn asked(file: &ScenarioFile, plan: &Plan<'_>, report: &mut SuiteReport) -> Resu
             Some(start(file).map_err(refused)?)
         }
     };
-    let mut engines = Engines { native: plan.native.then_some(native), module };
+    let mut engines = Engines { native, judged: plan.native, module };
     for ask in &file.requests {
         if plan.filter.is_some_and(|filter| !filter.takes(&file.suite, ask)) {
             continue;
@@ -117,36 +120,32 @@ fn group<'a>(groups: &'a mut Vec<Group>, case: &str) -> &'a mut Group {
 fn check(file: &ScenarioFile, ask: &Ask, engines: &mut Engines, coverage: &mut Coverage) -> Check {
     let token = ask.mint();
     let mut check = Check { name: ask.name.clone(), failures: Vec::new() };
-    let mut first: Option<Observed> = None;
-    if let Some(native) = &engines.native {
-        match native.ask_why(ask, token.as_deref()) {
-            Ok((observed, trace)) => {
-                coverage.count(&file.policy_path, &observed, Some(&trace));
-                let failed = failure(file, ask, &observed).map(|failed| Failure {
-                    engine: native.name().to_owned(),
-                    because: because(&file.policy_path, &trace),
-                    ..failed
-                });
-                check.failures.extend(failed);
-                first = Some(observed);
-            }
-            Err(error) => check.failures.push(unanswered(ask, native.name(), error)),
+    let name = engines.native.name().to_owned();
+    let (first, because) = match engines.native.ask_why(ask, token.as_deref()) {
+        Ok((observed, trace)) => {
+            coverage.count(&file.policy_path, &observed, &trace);
+            (observed, because(&file.policy_path, &trace))
         }
+        Err(error) => {
+            check.failures.push(unanswered(ask, &name, error));
+            return check;
+        }
+    };
+    let failed = |observed: &Observed, engine: String| {
+        let failed = failure(file, ask, observed)?;
+        Some(Failure { engine, because: because.clone(), ..failed })
+    };
+    if engines.judged {
+        check.failures.extend(failed(&first, name));
     }
     if let Some(module) = &mut engines.module {
+        let name = module.name().to_owned();
         match module.ask(ask, token.as_deref()) {
-            Ok(observed) => match &first {
-                None => {
-                    coverage.count(&file.policy_path, &observed, None);
-                    let failed = failure(file, ask, &observed);
-                    let name = module.name().to_owned();
-                    check.failures.extend(failed.map(|failed| Failure { engine: name, ..failed }));
-                }
-                // Where they are alike, what does not hold was told already.
-                Some(first) if *first == observed => {}
-                Some(first) => check.failures.push(differing(ask, module.name(), first, &observed)),
-            },
-            Err(error) => check.failures.push(unanswered(ask, module.name(), error)),
+            Ok(observed) if !engines.judged => check.failures.extend(failed(&observed, name)),
+            // Where they are alike, what does not hold was told already.
+            Ok(observed) if observed == first => {}
+            Ok(observed) => check.failures.push(differing(ask, &name, &first, &observed)),
+            Err(error) => check.failures.push(unanswered(ask, &name, error)),
         }
     }
     check

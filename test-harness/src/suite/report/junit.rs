@@ -112,3 +112,35 @@ fn escaped(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite::report::{Check, Group, SuiteReport};
+
+    #[test]
+    fn names_from_suites_never_become_markup() {
+        let hostile = "a <b> & \"c\" \u{1b}[31m";
+        let group = Group {
+            name: hostile.to_owned(),
+            checks: vec![Check { name: hostile.to_owned(), failures: Vec::new() }],
+            skipped: Some(hostile.to_owned()),
+        };
+        let mut run = Run { not_run: vec![hostile.to_owned()], ..Run::default() };
+        run.add(SuiteReport {
+            name: hostile.to_owned(),
+            groups: vec![group],
+            ..SuiteReport::default()
+        });
+        let text = junit(&run);
+        assert!(
+            !text.contains("<b>") && !text.contains('\u{1b}') && !text.contains("& "),
+            "{text}"
+        );
+        assert_eq!(
+            text.matches("a &lt;b&gt; &amp; &quot;c&quot; \u{fffd}[31m").count(),
+            10,
+            "{text}"
+        );
+    }
+}
