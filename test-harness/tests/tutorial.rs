@@ -1,6 +1,7 @@
-//! Every command of `docs/policy-authoring.md`, in an empty folder: what it prints is what is shown.
+//! Every command of `docs/policy-authoring.md` and `docs/policy-tests.md`, each page in an empty folder: what
+//! it prints is what is shown.
 //!
-//! In the page, a block ```` ```yaml some/file ```` is a file, ```` ```diff some/file ```` changes one, and the
+//! In a page, a block ```` ```yaml some/file ```` is a file, ```` ```diff some/file ```` changes one, and the
 //! lines of a block ```` ```console ```` that begin with `$` are run. `AMBIT_UPDATE=1` writes what they print.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
@@ -8,8 +9,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-const PAGE: &str = "docs/policy-authoring.md";
 
 /// A part of the page.
 enum Part {
@@ -109,8 +108,19 @@ fn same(shown: &[String], printed: &[String]) -> bool {
 
 #[test]
 fn every_command_of_the_tutorial_prints_what_is_shown() {
-    let page = fs::read_to_string(root().join(PAGE)).unwrap();
-    let folder = std::env::temp_dir().join(format!("ambit-tutorial-{}", std::process::id()));
+    assert!(run_page("policy-authoring") >= 15, "few commands were found");
+}
+
+#[test]
+fn every_command_of_the_reference_of_suites_prints_what_is_shown() {
+    assert!(run_page("policy-tests") >= 8, "few commands were found");
+}
+
+/// Runs a page's commands, and says how many there are.
+fn run_page(name: &str) -> usize {
+    let path = root().join(format!("docs/{name}.md"));
+    let page = fs::read_to_string(&path).unwrap();
+    let folder = std::env::temp_dir().join(format!("ambit-{name}-{}", std::process::id()));
     // Left over by a run that was stopped.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
@@ -154,12 +164,12 @@ fn every_command_of_the_tutorial_prints_what_is_shown() {
     }
     fs::remove_dir_all(&folder).unwrap();
     if std::env::var_os("AMBIT_UPDATE").is_some() {
-        fs::write(root().join(PAGE), told).unwrap();
-        return;
+        fs::write(&path, told).unwrap();
+        return count;
     }
-    assert!(count >= 15, "only {count} commands were found");
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert_eq!(told, page, "the page is read as it is written");
+    count
 }
 
 #[test]

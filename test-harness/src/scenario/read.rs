@@ -269,7 +269,8 @@ impl TestIssuer {
 /// # Errors
 /// It is not of the format: `file:line:column: what`.
 pub(crate) fn typed<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, String> {
-    let source = read_yaml(name, text).map_err(|errors| errors.to_string())?;
+    let plain = |errors: String| errors.replace("; expected a policy in YAML", "");
+    let source = read_yaml(name, text).map_err(|errors| plain(errors.to_string()))?;
     serde_path_to_error::deserialize(to_json(&source.root)).map_err(|error| {
         let mut pointer = String::new();
         for segment in error.path() {

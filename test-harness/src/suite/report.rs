@@ -109,6 +109,14 @@ impl Run {
         self.suites.push(report);
     }
 
+    /// Its suites, but for those of which a filter asks nothing.
+    pub fn shown(&self) -> impl Iterator<Item = &SuiteReport> {
+        let asked = |suite: &&SuiteReport| {
+            !self.filtered || !suite.groups.is_empty() || suite.broken.is_some()
+        };
+        self.suites.iter().filter(asked)
+    }
+
     /// Its counts.
     #[must_use]
     pub fn totals(&self) -> Totals {

@@ -13,7 +13,7 @@ pub fn tree(run: &Run, paint: Paint) -> String {
     let mut text = String::new();
     let names = run.suites.iter().flat_map(|suite| &suite.groups).map(|it| it.name.chars().count());
     let width = names.filter(|width| *width <= WIDEST).max().unwrap_or_default();
-    for suite in &run.suites {
+    for suite in run.shown() {
         text.push_str(&format!("{}\n", paint.colour("1", &suite.name)));
         for group in &suite.groups {
             text.push_str(&grouped(group, width, paint));
@@ -76,7 +76,7 @@ fn counts(run: &Run, paint: Paint) -> String {
     let line = format!(
         "{} in {}: {}",
         counted(totals.checks, "check"),
-        counted(run.suites.len(), "suite"),
+        counted(run.shown().count(), "suite"),
         parts.join(", ")
     );
     text.push_str(&format!("{}   {}\n", paint.colour(code, &line), run.engines));
