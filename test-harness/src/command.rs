@@ -3,6 +3,7 @@
 mod attacks;
 mod bench;
 mod demo;
+mod explain;
 mod policy;
 mod token;
 
@@ -53,6 +54,8 @@ enum Command {
     /// Take the tour against everything that `run` starts, and hold each promise against what the
     /// upstream saw.
     Demo,
+    /// Say why a policy answers a request as it does: every rule and ceiling, and what each came to.
+    Explain(Box<explain::Wish>),
     /// Start a development issuer, an upstream and Envoy with Ambit on 127.0.0.1:10000, and show
     /// each decision as it is made.
     Run,
@@ -68,6 +71,7 @@ pub fn run(ambit: &Ambit) -> ExitCode {
         Command::Check { files, expand } => policy::check(files, *expand),
         Command::Compile { file } => policy::compile(file),
         Command::Demo => demo::take(&ambit.root),
+        Command::Explain(wish) => explain::run(wish),
         Command::Run => demo::run(&ambit.root),
         Command::Token(asked) => token::print(asked),
     };

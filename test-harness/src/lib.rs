@@ -4,6 +4,7 @@
 pub mod attack;
 pub mod bench;
 pub mod demo;
+pub mod explain;
 pub mod proof;
 #[cfg(feature = "wasm-host")]
 pub mod proxy_host;

@@ -135,7 +135,7 @@ fn subject(policy: &Policy, acting: &Acting<'_>, action: Action, target: Target)
         lifted: false,
         scopes: Vec::new(),
         entries: entries.collect(),
-        place: policy.place_of("/subjects"),
+        place: subjects.map_or(Place::default(), |_| policy.place_of("/subjects")),
     }
 }
 

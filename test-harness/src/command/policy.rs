@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Exit code for a policy that does not compile.
-const DOES_NOT_COMPILE: u8 = 3;
+pub(super) const DOES_NOT_COMPILE: u8 = 3;
 
 pub(super) fn check(files: &[PathBuf], expand: bool) -> io::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
@@ -57,7 +57,7 @@ pub(super) fn compile(file: &Path) -> io::Result<ExitCode> {
     }
 }
 
-fn read(file: &Path) -> io::Result<(String, String)> {
+pub(super) fn read(file: &Path) -> io::Result<(String, String)> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
     Ok((file.display().to_string(), text))
