@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bench;
+mod check;
 mod demo;
 mod explain;
 mod policy;
@@ -37,15 +38,9 @@ enum Command {
     },
     /// Measure Ambit beside Envoy's own filters in one Envoy, and draw what came out.
     Bench(bench::Asked),
-    /// Check policies: every error with its line, column and what was expected.
-    Check {
-        /// Policies in YAML.
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-        /// Show what each issuer's profile stands for.
-        #[arg(long)]
-        expand: bool,
-    },
+    /// Check policies: every error with its line, column and what was expected, and what is suspicious
+    /// about those that load.
+    Check(check::Asked),
     /// Print a policy as a gateway is given it: JSON that still names the lines of the YAML.
     Compile {
         /// A policy in YAML.
@@ -68,7 +63,7 @@ pub fn run(ambit: &Ambit) -> ExitCode {
     let done = match &ambit.command {
         Command::Attacks { all } => attacks::run(&ambit.root, *all),
         Command::Bench(asked) => bench::run(&ambit.root, asked),
-        Command::Check { files, expand } => policy::check(files, *expand),
+        Command::Check(asked) => check::run(asked),
         Command::Compile { file } => policy::compile(file),
         Command::Demo => demo::take(&ambit.root),
         Command::Explain(wish) => explain::run(wish),

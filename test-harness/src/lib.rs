@@ -8,6 +8,7 @@ pub mod explain;
 pub mod proof;
 #[cfg(feature = "wasm-host")]
 pub mod proxy_host;
+pub mod review;
 #[cfg(feature = "wasm-host")]
 pub mod scenario;
 #[cfg(feature = "wasm-host")]

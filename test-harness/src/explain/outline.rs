@@ -65,7 +65,6 @@ impl Explained {
     /// The explanation as an outline.
     #[must_use]
     pub fn outline(&self) -> Outline {
-        let trace = &self.trace;
         let mut under = vec![note(&self.request)];
         let hash: String = self.policy.hash.chars().take(8).collect();
         under.push(note(&format!("policy {} ({}@{hash})", self.policy.file, self.policy.name)));
