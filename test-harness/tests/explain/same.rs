@@ -13,7 +13,8 @@ fn every_request_of_the_scenarios_is_explained_as_it_is_decided() {
         let file = ScenarioFile::read(&path).unwrap();
         let native = Native::new(&file).unwrap();
         for ask in &file.requests {
-            // What a URL and a header in text cannot say, and a forger's signature, stay out.
+            // What a URL and a header in text cannot say, and what is taken as given (a signature, a
+            // sender's proof), stay out.
             let plain = ask.headers.iter().all(|(_, value)| !value.contains("\\x"));
             let unique =
                 !ask.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
@@ -36,7 +37,7 @@ fn every_request_of_the_scenarios_is_explained_as_it_is_decided() {
             let told = explain::explain("policy", &text, &asked, now.as_millis() as i64);
             // A policy beside its file, or a token that is none, is not explained by words.
             let Ok(told) = told else { continue };
-            let own = ["unknown-key", "bad-signature", "algorithm-refused", "issuer-unavailable"];
+            let own = ["sender-not-proved", "unknown-key", "bad-signature", "algorithm-refused", "issuer-unavailable"];
             if !told.trace.decision.waits_for.is_empty()
                 || own.contains(&decided.decision.reason.code())
                 || decided.decision.reason.code() == "lookup-unavailable"
