@@ -1,7 +1,7 @@
 //! A record of an earlier request, looked at again: what it lacks is not known, and may not matter.
 
 use super::{Ceiling, CeilingOf, Stage, Trace, assemble, ceilings, truth};
-use crate::decide::actor::Acting;
+use crate::decide::actor::{Acting, Chain};
 use crate::decide::ceiling::Granted;
 use crate::decide::facts::RequestFacts;
 use crate::decide::rules::{self, could_allow};
@@ -101,8 +101,8 @@ impl Recorded {
             Some(inner) => inner.clone(),
             None => parsed,
         };
-        if inner.member("v").and_then(Json::as_i64) != Some(1) {
-            return Err(error("no record of version 1; expected `\"v\": 1`".to_owned()));
+        if inner.member("v").is_some_and(|version| version.as_i64() != Some(1)) {
+            return Err(error("a record of another version; expected 1".to_owned()));
         }
         let trunc = inner.member("trunc").map(texts).unwrap_or_default();
         let text = |pointer: &str| {
@@ -114,6 +114,14 @@ impl Recorded {
         let words = |name: &str| inner.member(name).map(texts).unwrap_or_default();
         let pair = |one: &str, other: &str| Some((text(one)?, text(other).unwrap_or_default()));
         let action = text("/action").and_then(|name| Action::parse(&name));
+        let issuer = text("/issuer").unwrap_or_default();
+        let actors = words("actors");
+        // What would be said twice is said once.
+        let realm = text("/subject/realm").unwrap_or_else(|| issuer.clone());
+        let client = text("/client").or_else(|| match actors.as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        });
         Ok(Self {
             id: text("/id").unwrap_or_default(),
             time: Timestamp::from_millis(
@@ -123,10 +131,10 @@ impl Recorded {
             reason: text("/reason").ok_or_else(|| error("a record without `reason`".to_owned()))?,
             rules: words("rules"),
             policy: pair("/policy/name", "/policy/hash").unwrap_or_default(),
-            subject: text("/subject/realm").zip(text("/subject/id")),
-            actors: words("actors"),
-            client: text("/client").unwrap_or_default(),
-            issuer: text("/issuer").unwrap_or_default(),
+            subject: text("/subject/id").map(|id| (realm, id)),
+            actors,
+            client: client.unwrap_or_default(),
+            issuer,
             action,
             resource: pair("/resource/type", "/resource/id"),
             http: ["/http/method", "/http/host", "/http/path"]
@@ -242,8 +250,9 @@ impl Recorded {
             // The policy of that time did not know the client; this one does.
             chain.push((entry, policy.actors.get(entry as usize).map_or("", |actor| &actor.id)));
         }
-        let (first, _) = chain.first().ok_or(Reason::UnknownActor)?;
-        let mode = policy.actors.get(*first as usize).ok_or(Reason::UnknownActor)?.mode;
+        let (first, _) = chain.first().copied().ok_or(Reason::UnknownActor)?;
+        let mode = policy.actors.get(first as usize).ok_or(Reason::UnknownActor)?.mode;
+        let chain = Chain::of(chain.into_iter()).ok_or(Reason::UnknownActor)?;
         Ok(Acting { token, issuer, chain, mode })
     }
 
@@ -258,17 +267,14 @@ impl Recorded {
             return Some(Found { resource, route: 0, action: self.action?, id, attributes });
         }
         let decoded = path::decode(raw);
-        let Match::Found { route: number, action, values } =
-            policy.routes.find(host, &decoded, method)
+        let Match::Found { route: number, action, id } = policy.routes.find(host, &decoded, method)
         else {
             return None;
         };
         let route = policy.routes.route(number)?;
-        let values: Vec<String> = values.into_iter().map(str::to_owned).collect();
         let entry = policy.resources.get(route.resource as usize)?;
         let can_hold = action == Action::Read && method == "GET";
-        let attributes = lookup::initial(entry, &route.variables, &values, can_hold);
-        let id = values.join("/");
+        let attributes = lookup::initial(entry, &route.variables, &route.values(&id), can_hold);
         Some(Found { resource: route.resource, route: number, action, id, attributes })
     }
 

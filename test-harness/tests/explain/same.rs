@@ -37,7 +37,13 @@ fn every_request_of_the_scenarios_is_explained_as_it_is_decided() {
             let told = explain::explain("policy", &text, &asked, now.as_millis() as i64);
             // A policy beside its file, or a token that is none, is not explained by words.
             let Ok(told) = told else { continue };
-            let own = ["sender-not-proved", "unknown-key", "bad-signature", "algorithm-refused", "issuer-unavailable"];
+            let own = [
+                "sender-not-proved",
+                "unknown-key",
+                "bad-signature",
+                "algorithm-refused",
+                "issuer-unavailable",
+            ];
             if !told.trace.decision.waits_for.is_empty()
                 || own.contains(&decided.decision.reason.code())
                 || decided.decision.reason.code() == "lookup-unavailable"

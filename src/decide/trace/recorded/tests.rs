@@ -111,11 +111,19 @@ fn a_value_that_is_not_whole_is_not_there() {
 }
 
 #[test]
+fn what_is_not_said_twice_is_known() {
+    let short = r#"{"reason":"denied","effect":"deny","issuer":"https://idp.example.com","actors":["bot"],"subject":{"id":"alice"}}"#;
+    let record = Recorded::read(short).unwrap();
+    assert_eq!(record.client, "bot");
+    assert_eq!(record.subject, Some(("https://idp.example.com".to_owned(), "alice".to_owned())));
+}
+
+#[test]
 fn what_is_no_record_says_why() {
     for (line, says) in [
         ("", "not JSON"),
-        ("{}", "no record of version 1"),
-        ("{\"v\": 2}", "no record of version 1"),
+        ("{}", "a record without `reason`"),
+        ("{\"v\": 2}", "a record of another version; expected 1"),
         ("{\"v\": 1}", "a record without `reason`"),
         ("{\"ambit\": \"-\"}", "`ambit` is not JSON"),
     ] {
