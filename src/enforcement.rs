@@ -14,7 +14,7 @@ mod event;
 mod forward;
 mod keys;
 mod looking;
-mod lookup;
+pub(crate) mod lookup;
 mod mapping;
 mod metadata;
 mod open;

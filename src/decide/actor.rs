@@ -46,6 +46,13 @@ pub(crate) struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
+    /// The chain of these actors; `None` without any.
+    #[cfg(feature = "author")]
+    pub(crate) fn of(mut actors: impl Iterator<Item = (u32, &'a str)>) -> Option<Self> {
+        let outermost = actors.next()?;
+        Some(Self { outermost, nested: actors.collect() })
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &'a str)> {
         std::iter::once(self.outermost).chain(self.nested.iter().copied())
     }

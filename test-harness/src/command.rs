@@ -2,10 +2,12 @@
 
 mod attacks;
 mod bench;
+mod check;
 mod completions;
 mod demo;
 mod examples;
 mod exit;
+mod explain;
 mod matrix;
 mod module;
 mod policy;
@@ -59,16 +61,10 @@ enum Command {
     /// Measure Ambit beside Envoy's own filters in one Envoy, and draw what came out.
     #[command(after_long_help = examples::BENCH)]
     Bench(bench::Asked),
-    /// Check policies: every error with its line, column and what was expected.
+    /// Check policies: every error with its line, column and what was expected, and what is suspicious
+    /// about those that load.
     #[command(after_long_help = examples::CHECK)]
-    Check {
-        /// Policies in YAML.
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-        /// Show what each issuer's profile stands for.
-        #[arg(long)]
-        expand: bool,
-    },
+    Check(check::Asked),
     /// Print what a shell needs to complete `ambit`'s commands and options.
     Completions(completions::Asked),
     /// Print a policy as a gateway is given it: JSON that still names the lines of the YAML.
@@ -81,6 +77,8 @@ enum Command {
     /// upstream saw.
     #[command(after_long_help = examples::DEMO)]
     Demo,
+    /// Say why a policy answers a request as it does: every rule and ceiling, and what each came to.
+    Explain(Box<explain::Wish>),
     /// Who may do what: every agent, action and resource of every policy, held against a table that
     /// is reviewed and committed.
     Matrix(matrix::Asked),
@@ -100,10 +98,11 @@ pub fn run(ambit: &Ambit) -> ExitCode {
     let done = match &ambit.command {
         Command::Attacks { all } => attacks::run(&ambit.root, *all),
         Command::Bench(asked) => bench::run(&ambit.root, asked),
-        Command::Check { files, expand } => policy::check(files, *expand),
+        Command::Check(asked) => check::run(asked),
         Command::Compile { file } => policy::compile(file),
         Command::Completions(asked) => completions::run(asked),
         Command::Demo => demo::take(&ambit.root),
+        Command::Explain(wish) => explain::run(wish),
         Command::Matrix(asked) => matrix::run(&ambit.root, asked),
         Command::Run => demo::run(&ambit.root),
         Command::Test(asked) => test::run(&ambit.root, asked),

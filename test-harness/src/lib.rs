@@ -4,9 +4,11 @@
 pub mod attack;
 pub mod bench;
 pub mod demo;
+pub mod explain;
 pub mod matrix;
 pub mod proof;
 #[cfg(feature = "wasm-host")]
 pub mod proxy_host;
+pub mod review;
 pub mod scenario;
 pub mod suite;

@@ -14,7 +14,7 @@ pub(super) fn because(file: &str, trace: &Trace) -> Vec<String> {
     };
     match trace.stage {
         Stage::Ceilings | Stage::TokenScopes => {
-            let narrow = trace.ceilings.iter().filter(|ceiling| !ceiling.within);
+            let narrow = trace.ceilings.iter().filter(|ceiling| ceiling.within != Truth::True);
             narrow.map(|ceiling| format!("{}{}", narrowed(ceiling), place(ceiling.place))).collect()
         }
         Stage::Rules => {
