@@ -152,29 +152,42 @@ fn a_module_that_lets_everything_pass_fails() {
     assert!(ran.says("expected  deny 403 beyond-ceiling"), "{ran:?}");
 }
 
+/// The shipped module with some text in it changed, as `patched.wasm` of a folder.
+fn patch(folder: &Folder, from: &[u8], to: &[u8]) {
+    let mut bytes = fs::read(shipped()).unwrap();
+    let found: Vec<usize> = bytes
+        .windows(from.len())
+        .enumerate()
+        .filter_map(|(at, window)| (window == from).then_some(at))
+        .collect();
+    assert!(!found.is_empty(), "the module does not hold {}", String::from_utf8_lossy(from));
+    for at in found {
+        bytes.splice(at..at + from.len(), to.iter().copied());
+    }
+    fs::write(folder.0.join("patched.wasm"), bytes).unwrap();
+}
+
 #[test]
 fn the_shipped_module_with_a_few_bytes_changed_fails() {
-    let folder = Folder::with("patched", "read-only-agent");
-    let bytes = fs::read(shipped()).unwrap();
-    let changed = |from: &[u8], to: &[u8]| {
-        let mut bytes = bytes.clone();
-        let mut count = 0;
-        for at in 0..bytes.len().saturating_sub(from.len()) {
-            if bytes.get(at..at + from.len()) == Some(from) {
-                bytes[at..at + to.len()].copy_from_slice(to);
-                count += 1;
-            }
-        }
-        assert!(count > 0, "the module does not hold {:?}", String::from_utf8_lossy(from));
-        fs::write(folder.0.join("patched.wasm"), bytes).unwrap();
-        folder.ambit(&["test", "--module", "patched.wasm"])
-    };
     // Another code for one reason: what clients and records say differs.
-    let ran = changed(b"beyond-ceiling", b"beyond-ceilinG");
+    let folder = Folder::with("patched", "read-only-agent");
+    patch(&folder, b"beyond-ceiling", b"beyond-ceilinG");
+    let ran = folder.ambit(&["test", "--module", "patched.wasm"]);
     assert_eq!(ran.code, 4, "{ran:?}");
     assert!(ran.says("got       deny 403 beyond-ceilinG"), "{ran:?}");
+    // It no longer knows one of the headers that carry credentials: the upstream gets it.
+    let folder = Folder::with("leaking", "permission-mirroring");
+    let whole = shipped().display().to_string();
+    assert_eq!(folder.ambit(&["test", "--module", &whole]).code, 0);
+    patch(&folder, b"cookie", b"cookiE");
+    let ran = folder.ambit(&["test", "--module", "patched.wasm"]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.says("nor does a cookie go on (GET /v1/reports/7) in wasmtime"), "{ran:?}");
+    assert!(ran.says("header `cookie` at the upstream: `a=b`, not nothing"), "{ran:?}");
+    assert!(ran.says("7 ok, 1 failed"), "{ran:?}");
     // Cut short: it is no module any more.
-    fs::write(folder.0.join("cut.wasm"), &bytes[..bytes.len() / 2]).unwrap();
+    let bytes = fs::read(shipped()).unwrap();
+    fs::write(folder.0.join("cut.wasm"), bytes.split_at(bytes.len() / 2).0).unwrap();
     let ran = folder.ambit(&["test", "--module", "cut.wasm"]);
     assert_eq!(ran.code, 4, "{ran:?}");
     assert!(ran.says("not a WebAssembly module"), "{ran:?}");
@@ -415,4 +428,36 @@ fn every_command_teaches_and_shells_can_complete_them() {
             assert!(ran.says(name), "{shell} does not complete `{name}`");
         }
     }
+}
+
+#[test]
+fn of_a_shared_name_the_nearest_counts() {
+    let folder = Folder::with("shared", "read-only-agent");
+    let outer = Folder::new("shared-outer");
+    let inner = outer.0.join("policies/documents");
+    fs::create_dir_all(inner.join("testdata")).unwrap();
+    fs::create_dir_all(outer.0.join("policies/testdata")).unwrap();
+    fs::copy(folder.0.join("policy.yaml"), inner.join("policy.yaml")).unwrap();
+    let subjects = |path: &Path, names: &str| fs::write(path.join("testdata/subjects.yaml"), names);
+    subjects(&outer.0.join("policies"), "far: {}\nboth: { scope: none }\nall: { scope: none }\n")
+        .unwrap();
+    subjects(&inner, "both: {}\nall: { scope: none }\n").unwrap();
+    let suite = "
+subjects: { all: {} }
+resources: { document: { path: /v1/documents/7 } }
+cases:
+  - { name: shared, subjects: [far, both, all], actors: [assistant], resources: [document], actions: [read],
+      expect: [{ decision: allow }] }
+";
+    fs::write(inner.join("policy_test.yaml"), suite).unwrap();
+    let ran = outer.ambit(&["test", "--engine", "native"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.says("3 checks in 1 suite: 3 ok"), "{ran:?}");
+    subjects(&inner, "both: [alice]\n").unwrap();
+    let ran = outer.ambit(&["test", "--engine", "native"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(
+        ran.says("policies/documents/testdata/subjects.yaml:1:1: invalid type: sequence"),
+        "{ran:?}"
+    );
 }
