@@ -1,7 +1,7 @@
 //! `ambit explain` and `ambit check` as a user sees them: their words are snapshots beside this file,
 //! which `UPDATE_SNAPSHOTS=1` writes anew, and the program is run as a program.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use ambit_test_harness::demo::live::Paint;
 use ambit_test_harness::explain::asked::{Wanted, read_request};
