@@ -4,7 +4,7 @@ use super::asked::{Asked, Attributes};
 use super::mint::{self, Minted};
 use crate::proof::{About, Proof};
 use ambit::Timestamp;
-use ambit::decision::{Decision, Effect};
+use ambit::decision::{Decision, Effect, Reason};
 use ambit::enforcement::{
     Answer, Callout, CalloutReply, Enforcement, Engine, Event, Ids, Memory, Question,
     SignatureVerdict, Step,
@@ -33,6 +33,8 @@ pub struct Explained {
     pub recorded: Option<(Recorded, bool)>,
     /// What was assumed, in words.
     pub assumed: Vec<String>,
+    /// Where the request met nothing of the policy: what there is instead.
+    pub instead: Vec<String>,
 }
 
 /// A policy as its author wrote it.
@@ -82,6 +84,7 @@ pub fn explain(file: &str, text: &str, asked: &Asked, clock: i64) -> Result<Expl
         policy: PolicyText::of(file, text, &original.policy),
         request: format!("{} {}", run.method(), run.url()),
         outlook: outlook(&trace.decision),
+        instead: instead(&document, &trace),
         trace,
         recorded: None,
         assumed,
@@ -108,11 +111,45 @@ pub fn review(file: &str, text: &str, record: &Recorded) -> Result<Explained, St
     Ok(Explained {
         policy: PolicyText::of(file, text, &loaded.policy),
         request: format!("{method} {host}{path}"),
-        trace: reviewed.trace,
         outlook: reviewed.outlook,
+        instead: match read_yaml(file, text) {
+            Ok(source) => instead(&walk::walk(&source).0, &reviewed.trace),
+            Err(errors) => return Err(errors.to_string()),
+        },
+        trace: reviewed.trace,
         recorded: Some((record.clone(), reviewed.same_policy)),
         assumed,
     })
+}
+
+/// What the policy has where the request met nothing of it: its paths, or its agents.
+fn instead(document: &Document, trace: &Trace) -> Vec<String> {
+    match trace.decision.reason {
+        Reason::UnmappedRequest => document
+            .resources
+            .iter()
+            .flat_map(|(id, resource)| resource.http.iter().map(move |route| (id, resource, route)))
+            .map(|(id, resource, route)| {
+                let host =
+                    route.host.as_deref().or(resource.audience.as_deref()).unwrap_or_default();
+                let methods = route.methods.as_ref().map_or_else(
+                    || "GET, HEAD, POST, PUT, PATCH, DELETE".to_owned(),
+                    |methods| methods.keys().cloned().collect::<Vec<_>>().join(", "),
+                );
+                format!("`{id}` is {host}{} ({methods})", route.path)
+            })
+            .collect(),
+        Reason::UnknownActor => document
+            .actors
+            .iter()
+            .map(|(id, actor)| {
+                let names = [&actor.matches.client_id, &actor.matches.sub, &actor.matches.spiffe];
+                let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
+                format!("`{id}` goes by {}", names.join(", "))
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// What was decided; where a source was not told of, it depends.

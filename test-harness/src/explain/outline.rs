@@ -7,6 +7,9 @@ use ambit::policy::document::Effect as RuleEffect;
 use ambit::policy::value::Sources;
 use ambit::trace::{Ceiling, CeilingOf, Outlook, RuleTrace, ScopeWord, Stage, SubjectSays, Trace};
 
+/// Paths or agents that are named where a request met none.
+const MAX_INSTEAD: usize = 12;
+
 /// One line of an outline, and the lines under it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
@@ -165,6 +168,7 @@ impl Explained {
         let under: Vec<Outline> = match stage {
             Stage::Ceilings => trace.ceilings.iter().map(ceiling).collect(),
             Stage::Rules => trace.rules.iter().map(|one| self.rule(one)).collect(),
+            _ if at => self.instead(),
             _ => Vec::new(),
         };
         let aside = match stage {
@@ -185,6 +189,17 @@ impl Explained {
             under,
             ..Outline::default()
         })
+    }
+
+    /// What there is where the request met nothing.
+    fn instead(&self) -> Vec<Outline> {
+        let mut told: Vec<Outline> =
+            self.instead.iter().take(MAX_INSTEAD).map(|text| note(text)).collect();
+        let left = self.instead.len().saturating_sub(MAX_INSTEAD);
+        if left > 0 {
+            told.push(note(&format!("{left} more")));
+        }
+        told
     }
 
     fn rule(&self, rule: &RuleTrace) -> Outline {

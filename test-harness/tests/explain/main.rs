@@ -77,6 +77,11 @@ fn every_step_ceiling_and_rule_is_told() {
             r#"{"url": "/v1/documents/7", "scope": "read:nothing"}"#,
         ),
         ("a path that means nothing", "read-only-agent", r#"{"url": "/v2/documents/7"}"#),
+        (
+            "an agent nobody listed",
+            "delegated-agent",
+            r#"{"url": "/v1/tickets/7", "actor": "stranger"}"#,
+        ),
         ("nobody", "read-only-agent", r#"{"url": "/v1/documents/7", "anonymous": true}"#),
         (
             "a token out of its time",
