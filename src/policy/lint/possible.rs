@@ -65,7 +65,7 @@ impl<'a> Kinds<'a> {
                     route.methods().into_iter().filter(move |(_, leads)| *leads == action);
                 leading.map(move |(method, _)| (*route, method))
             });
-            let made = methods.flat_map(move |(route, method)| {
+            methods.flat_map(move |(route, method)| {
                 self.actors.iter().filter_map(move |(actor, dynamic)| {
                     let (dynamic, issuer) = (*dynamic, self.issuer);
                     resource.map(|resource| Possible {
@@ -78,8 +78,7 @@ impl<'a> Kinds<'a> {
                         issuer,
                     })
                 })
-            });
-            made
+            })
         })
     }
 }

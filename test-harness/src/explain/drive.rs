@@ -1,18 +1,18 @@
 //! One request through the core, from its bytes to its trace.
 
 use super::asked::{Asked, Attributes};
+use super::instead::instead;
+use super::keys::{algorithms, engine};
 use super::mint::{self, Minted};
 use crate::proof::{About, Proof};
 use ambit::Timestamp;
-use ambit::decision::{Decision, Effect, Reason};
+use ambit::decision::{Decision, Effect};
 use ambit::enforcement::{
     Answer, Callout, CalloutReply, Enforcement, Engine, Event, Ids, Memory, Question,
     SignatureVerdict, Step,
 };
-use ambit::identity::Issuer;
 use ambit::policy::document::{AttributeSource, Document};
-use ambit::policy::node::{Kind, Node};
-use ambit::policy::read::{Source, read_yaml};
+use ambit::policy::read::read_yaml;
 use ambit::policy::{Policy, walk};
 use ambit::trace::{Outlook, Recorded, Trace};
 use serde_json::Value;
@@ -122,36 +122,6 @@ pub fn review(file: &str, text: &str, record: &Recorded) -> Result<Explained, St
     })
 }
 
-/// What the policy has where the request met nothing of it: its paths, or its agents.
-fn instead(document: &Document, trace: &Trace) -> Vec<String> {
-    match trace.decision.reason {
-        Reason::UnmappedRequest => document
-            .resources
-            .iter()
-            .flat_map(|(id, resource)| resource.http.iter().map(move |route| (id, resource, route)))
-            .map(|(id, resource, route)| {
-                let host =
-                    route.host.as_deref().or(resource.audience.as_deref()).unwrap_or_default();
-                let methods = route.methods.as_ref().map_or_else(
-                    || "GET, HEAD, POST, PUT, PATCH, DELETE".to_owned(),
-                    |methods| methods.keys().cloned().collect::<Vec<_>>().join(", "),
-                );
-                format!("`{id}` is {host}{} ({methods})", route.path)
-            })
-            .collect(),
-        Reason::UnknownActor => document
-            .actors
-            .iter()
-            .map(|(id, actor)| {
-                let names = [&actor.matches.client_id, &actor.matches.sub, &actor.matches.spiffe];
-                let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
-                format!("`{id}` goes by {}", names.join(", "))
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// What was decided; where a source was not told of, it depends.
 fn outlook(decision: &Decision) -> Outlook {
     let waits = decision.waits_for;
@@ -186,57 +156,6 @@ fn presented(asked: &Asked) -> Result<Asked, String> {
         asked.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("dpop"));
     }
     Ok(asked)
-}
-
-/// The algorithms an issuer signs with.
-fn algorithms(issuer: &Issuer) -> Vec<String> {
-    let expanded = issuer.expanded();
-    let list = expanded.member("algorithms").and_then(|list| list.as_array());
-    let names = list.into_iter().flatten().filter_map(|name| name.as_str());
-    names.map(str::to_owned).collect()
-}
-
-/// The policy with the key that the token is signed by in place of its issuers' own.
-fn engine(mut source: Source, minted: Option<&Minted>) -> Result<Rc<Engine>, String> {
-    let jwk = minted.map_or_else(String::new, |minted| minted.jwk.to_string());
-    let chosen = minted.map(|minted| minted.issuer);
-    let node = |keys: &str| -> Result<Node, String> {
-        let text = format!("inline: {{ keys: [{keys}] }}");
-        read_yaml("keys", &text).map(|source| source.root).map_err(|errors| errors.to_string())
-    };
-    let issuers = member(&mut source.root, "identity").and_then(|node| member(node, "issuers"));
-    if let Some(Kind::List(issuers)) = issuers.map(|node| &mut node.kind) {
-        for (at, issuer) in issuers.iter_mut().enumerate() {
-            let keys = if Some(at) == chosen { jwk.as_str() } else { "" };
-            let inline = node(keys)?;
-            // A shared secret stands only in a policy for development, and this one is never served.
-            if keys.contains("\"oct\"")
-                && let Kind::Map(entries) = &mut issuer.kind
-            {
-                entries.retain(|entry| entry.name != "development");
-                let truth = read_yaml("development", "development: true");
-                let truth = truth.map_err(|errors| errors.to_string())?.root;
-                if let Kind::Map(mut members) = truth.kind {
-                    entries.append(&mut members);
-                }
-            }
-            if let Some(jwks) = member(issuer, "jwks") {
-                *jwks = inline;
-            }
-        }
-    }
-    let environment = |_: &str| Some("CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk".to_owned());
-    let engine = Engine::load(source.to_compiled_json().as_bytes(), &environment);
-    engine.map(Rc::new).map_err(|errors| errors.to_string())
-}
-
-fn member<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Node> {
-    match &mut node.kind {
-        Kind::Map(entries) => {
-            entries.iter_mut().find(|entry| entry.name == name).map(|entry| &mut entry.value)
-        }
-        _ => None,
-    }
 }
 
 struct Run<'a> {
