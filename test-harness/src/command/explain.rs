@@ -106,7 +106,7 @@ pub(super) fn run(wish: &Wish) -> io::Result<ExitCode> {
                 FormatName::Html => Format::Html,
                 FormatName::Svg => Format::Svg,
             };
-            print!("{}", explained.write(format, super::paint()));
+            super::policy::say(&explained.write(format, super::paint()))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {

@@ -1,7 +1,7 @@
 //! `ambit explain` and `ambit check` as a user sees them: their words are snapshots beside this file,
 //! which `UPDATE_SNAPSHOTS=1` writes anew, and the program is run as a program.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use ambit_test_harness::demo::live::Paint;
 use ambit_test_harness::explain::asked::{Wanted, read_request};
@@ -77,6 +77,11 @@ fn every_step_ceiling_and_rule_is_told() {
             r#"{"url": "/v1/documents/7", "scope": "read:nothing"}"#,
         ),
         ("a path that means nothing", "read-only-agent", r#"{"url": "/v2/documents/7"}"#),
+        (
+            "an agent nobody listed",
+            "delegated-agent",
+            r#"{"url": "/v1/tickets/7", "actor": "stranger"}"#,
+        ),
         ("nobody", "read-only-agent", r#"{"url": "/v1/documents/7", "anonymous": true}"#),
         (
             "a token out of its time",
