@@ -1,9 +1,12 @@
 //! The command line: what there is, and what each exit code means.
 
 mod attacks;
+mod audit;
 mod bench;
 mod demo;
+mod log;
 mod policy;
+mod replay;
 mod token;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +37,9 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Read a log of records: single decisions, sums, whether it is whole, and OCSF.
+    #[command(subcommand)]
+    Audit(audit::Asked),
     /// Measure Ambit beside Envoy's own filters in one Envoy, and draw what came out.
     Bench(bench::Asked),
     /// Check policies: every error with its line, column and what was expected.
@@ -53,6 +59,8 @@ enum Command {
     /// Take the tour against everything that `run` starts, and hold each promise against what the
     /// upstream saw.
     Demo,
+    /// Ask what another policy would have answered to the requests of a log of records.
+    Replay(replay::Asked),
     /// Start a development issuer, an upstream and Envoy with Ambit on 127.0.0.1:10000, and show
     /// each decision as it is made.
     Run,
@@ -64,15 +72,19 @@ enum Command {
 pub fn run(ambit: &Ambit) -> ExitCode {
     let done = match &ambit.command {
         Command::Attacks { all } => attacks::run(&ambit.root, *all),
+        Command::Audit(asked) => audit::run(asked),
         Command::Bench(asked) => bench::run(&ambit.root, asked),
         Command::Check { files, expand } => policy::check(files, *expand),
         Command::Compile { file } => policy::compile(file),
         Command::Demo => demo::take(&ambit.root),
+        Command::Replay(asked) => replay::run(asked),
         Command::Run => demo::run(&ambit.root),
         Command::Token(asked) => token::print(asked),
     };
     match done {
         Ok(code) => code,
+        // Whoever read the output has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ambit: {error}");
             ExitCode::from(1)

@@ -2,11 +2,15 @@
 //! alike, the attack catalogue, and the demo that `make run` and `make demo` start.
 
 pub mod attack;
+pub mod audit;
 pub mod bench;
 pub mod demo;
 pub mod proof;
 #[cfg(feature = "wasm-host")]
 pub mod proxy_host;
+pub mod record_log;
+pub mod recorded;
+pub mod replay;
 #[cfg(feature = "wasm-host")]
 pub mod scenario;
 #[cfg(feature = "wasm-host")]

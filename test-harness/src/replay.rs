@@ -1,0 +1,1 @@
+//! Yesterday's log against tomorrow's policy.
