@@ -4,6 +4,8 @@ mod actor;
 mod ceiling;
 mod facts;
 mod rules;
+#[cfg(feature = "author")]
+pub mod trace;
 
 use crate::decision::{Decision, Reason};
 use crate::identity::{ClientId, Principal, VerifiedToken};

@@ -410,5 +410,20 @@ impl Enforcement {
     }
 }
 
+#[cfg(feature = "author")]
+impl Enforcement {
+    /// Why the request was decided as it was, with what is known of it now. The decision is the one
+    /// that was made, where one was made before anything was decided on by policy.
+    #[must_use]
+    pub fn trace(&self, now: Timestamp) -> crate::trace::Trace {
+        let trace =
+            self.with_request(|request| crate::trace::trace(&self.engine.policy, request, now));
+        match &self.decision {
+            Some(made) if *made != trace.decision => trace.overruled(made.clone()),
+            _ => trace,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,8 @@ pub mod document;
 pub mod error;
 pub mod keys;
 pub mod node;
+#[cfg(feature = "author")]
+mod places;
 pub mod read;
 pub(crate) mod routes;
 #[cfg(feature = "author")]
@@ -20,6 +22,8 @@ pub mod value;
 pub mod walk;
 
 pub use compiled::Policy;
+#[cfg(feature = "author")]
+pub use places::PolicyBranch;
 
 use crate::identity::Issuer;
 use document::{Document, Jwks};
@@ -65,7 +69,12 @@ impl Policy {
         match Self::from_document(&document) {
             Ok(loaded) if shaped => {
                 let hash = source.digest();
-                let policy = Self { hash, ..loaded.policy };
+                let policy = Self {
+                    hash,
+                    #[cfg(feature = "author")]
+                    source: Some(std::sync::Arc::new(source.clone())),
+                    ..loaded.policy
+                };
                 problems.extend(loaded.warnings.into_iter().map(|located| located.problem));
                 return Ok(Loaded { policy, warnings: source.locate(problems), ..loaded });
             }

@@ -4,7 +4,7 @@ use super::actor::Acting;
 use super::facts::RequestFacts;
 use crate::decision::{ApprovalNeed, Decision, Effect, Obligation, Reason};
 use crate::policy::compiled::{Policy, ResourceEntry, RuleEntry};
-use crate::policy::condition::{MAX_STEPS, Slot, Truth};
+use crate::policy::condition::{MAX_STEPS, Slot, Truth, Verdict};
 use crate::policy::document::{ActorMode, ApprovalMode, Effect as RuleEffect, RuleApproval, Tier};
 use crate::policy::value::Sources;
 use crate::request::{AccessRequest, Mapped};
@@ -70,14 +70,7 @@ impl Tally {
         mode: ActorMode,
         facts: &RequestFacts<'_>,
     ) {
-        let (truth, waits) = match &rule.when {
-            None => (Truth::True, Sources::NONE),
-            Some(when) => {
-                // A budget for each rule, so that the order of rules never matters.
-                let verdict = when.evaluate(facts, &mut MAX_STEPS.clone());
-                (verdict.truth, verdict.waits_for)
-            }
-        };
+        let Verdict { truth, waits_for: waits } = verdict(rule, facts);
         match (rule.effect, truth) {
             (_, Truth::False) => {}
             (RuleEffect::Deny, Truth::Unknown) if !waits.is_empty() => {
@@ -169,9 +162,18 @@ impl Tally {
     }
 }
 
+/// Whether the rule speaks of the request, its action and resource given.
+pub(super) fn verdict(rule: &RuleEntry, facts: &RequestFacts<'_>) -> Verdict {
+    match &rule.when {
+        None => Verdict { truth: Truth::True, waits_for: Sources::NONE },
+        // A budget for each rule, so that the order of rules never matters.
+        Some(when) => when.evaluate(facts, &mut MAX_STEPS.clone()),
+    }
+}
+
 /// The approval this allow asks for. Nobody stands behind an independent actor, so its yes comes
 /// from a second person.
-fn asked(rule: &RuleEntry, mapped: Mapped<'_>, mode: ActorMode) -> RuleApproval {
+pub(super) fn asked(rule: &RuleEntry, mapped: Mapped<'_>, mode: ActorMode) -> RuleApproval {
     let asked = rule.approval_for(mapped.action);
     if mode == ActorMode::Independent && asked.tier != Tier::None {
         RuleApproval { tier: Tier::SecondPerson, ..asked }

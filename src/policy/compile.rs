@@ -54,6 +54,8 @@ pub(crate) fn compile(
         },
         audit: document.audit.level,
         limits: document.limits,
+        #[cfg(feature = "author")]
+        source: None,
     };
     Ok((policy, issuers, problems))
 }

@@ -35,6 +35,9 @@ pub struct Policy {
     pub(crate) approvals: ApprovalTerms,
     pub(crate) audit: AuditLevel,
     pub(crate) limits: Limits,
+    /// Where everything stands in what the author wrote.
+    #[cfg(feature = "author")]
+    pub(crate) source: Option<std::sync::Arc<crate::policy::read::Source>>,
 }
 
 /// What deciding needs of an issuer.

@@ -7,6 +7,7 @@ use ambit::enforcement::{
     self, Answer, Callout, CalloutReply, Edits, Enforcement, Event, Ids, Memory, Outcome, Question,
     SignatureVerdict, Step,
 };
+use ambit::trace::Trace;
 use ambit::{Timestamp, policy::Policy};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -236,6 +237,22 @@ impl Engine for Native {
     }
 
     fn ask(&mut self, ask: &Ask, token: Option<&str>) -> Result<Observed, String> {
+        self.ask_why(ask, token).map(|(observed, _)| observed)
+    }
+}
+
+impl Native {
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        self.engine.policy()
+    }
+
+    /// What comes of one request, and why.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    pub fn ask_why(&self, ask: &Ask, token: Option<&str>) -> Result<(Observed, Trace), String> {
         let mut messages = Messages::default();
         let enforcement = self.drive(ask, token, &mut messages);
         let (status, headers, mut body) = messages.client.unwrap_or_default();
@@ -260,7 +277,8 @@ impl Engine for Native {
                 .collect(),
             trailers: messages.trailers.clone(),
         });
-        Ok(Observed::new(status, &headers, &body, upstream, Some(&record)))
+        let observed = Observed::new(status, &headers, &body, upstream, Some(&record));
+        Ok((observed, enforcement.trace(now())))
     }
 }
 

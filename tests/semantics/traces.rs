@@ -1,0 +1,123 @@
+//! What a trace says of a decision is what decided it.
+
+use super::world::{Ask, Dice, NOW, World};
+use super::{decided, try_all, with_request};
+use ambit::decision::{Effect, Reason};
+use ambit::policy::Policy;
+use ambit::policy::condition::{Part, PartKind, Truth};
+use ambit::policy::document::{Effect as RuleEffect, Tier};
+use ambit::trace::{CeilingOf, RuleTrace, Stage, Trace, trace};
+use std::collections::BTreeMap;
+
+fn traced(policy: &Policy, ask: &Ask) -> Trace {
+    with_request(policy, ask, |request| trace(policy, request, NOW))
+}
+
+/// What the parts of a trace come to by the rules of `docs/semantics.md`, from the ceilings on; `None`
+/// where the decision was made before.
+fn concluded(trace: &Trace, ask: &Ask) -> Option<(Effect, Vec<u32>)> {
+    if trace.stage < Stage::Ceilings {
+        return None;
+    }
+    let lacking = |of_token: bool| {
+        trace.ceilings.iter().any(|one| !one.within && (one.of == CeilingOf::Token) == of_token)
+    };
+    if lacking(false) {
+        return Some((Effect::Deny, Vec::new()));
+    }
+    let told = |effect: RuleEffect, truth: Truth| {
+        trace.rules.iter().filter(move |rule| rule.effect == effect && rule.truth == truth)
+    };
+    let numbers = |rules: Vec<&RuleTrace>| -> Vec<u32> { rules.iter().map(|r| r.number).collect() };
+    let final_unknown = told(RuleEffect::Deny, Truth::Unknown).filter(|r| r.waits_for.is_empty());
+    let mut denying = numbers(told(RuleEffect::Deny, Truth::True).chain(final_unknown).collect());
+    denying.sort_unstable();
+    if !denying.is_empty() {
+        return Some((Effect::Deny, denying));
+    }
+    let allowing: Vec<&RuleTrace> = told(RuleEffect::Allow, Truth::True).collect();
+    let asked = allowing.iter().filter_map(|r| r.approval.map(|need| need.tier)).max();
+    let approved = asked.unwrap_or(Tier::None) <= ask.approval;
+    // What still waits is a deny until it is settled.
+    if !trace.decision.waits_for.is_empty() || allowing.is_empty() {
+        return Some((Effect::Deny, Vec::new()));
+    }
+    let tagged = trace.decision.reason == Reason::AllowedWithTag;
+    let effect = if (approved || tagged) && !lacking(true) { Effect::Allow } else { Effect::Deny };
+    // More scope would not help where the host cannot do what it would have to.
+    let told = !lacking(true) || trace.decision.reason == Reason::ObligationUnsupported;
+    Some((effect, if told { numbers(allowing) } else { Vec::new() }))
+}
+
+#[test]
+fn a_trace_concludes_what_was_decided() {
+    let (mut concluding, mut stages) = (0, BTreeMap::<Stage, usize>::new());
+    try_all(31, |dice: &mut Dice, world: &World, policy, mut ask| {
+        if dice.chance(70) {
+            ask.mend(dice, world);
+        }
+        let trace = traced(policy, &ask);
+        assert_eq!(trace.decision, decided(policy, &ask), "{ask:#?}");
+        *stages.entry(trace.stage).or_default() += 1;
+        assert_eq!(trace.rules.len(), policy.rule_ids().len());
+        if let Some((effect, rules)) = concluded(&trace, &ask) {
+            assert_eq!(
+                (effect, &rules),
+                (trace.decision.effect, &trace.decision.rules),
+                "{trace:#?}"
+            );
+            concluding += 1;
+        }
+    });
+    assert!(concluding > 5000, "only {concluding} came so far: {stages:?}");
+    for stage in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Request) {
+        assert!(stages.get(&stage).is_some_and(|n| *n > 50), "{stage:?} of {stages:?}");
+    }
+}
+
+/// What the parts of a condition come to together (Kleene).
+fn together(part: &Part) -> Option<Truth> {
+    let truths: Vec<Truth> = part.parts.iter().map(|part| part.truth).collect();
+    let settled = |by: Truth, otherwise: Truth| {
+        if truths.contains(&by) {
+            by
+        } else if truths.contains(&Truth::Unknown) {
+            Truth::Unknown
+        } else {
+            otherwise
+        }
+    };
+    match part.kind {
+        PartKind::All => Some(settled(Truth::False, Truth::True)),
+        PartKind::Any => Some(settled(Truth::True, Truth::False)),
+        PartKind::Not => truths.first().map(|inner| match inner {
+            Truth::False => Truth::True,
+            Truth::True => Truth::False,
+            Truth::Unknown => Truth::Unknown,
+        }),
+        PartKind::Constant | PartKind::Every | PartKind::Some | PartKind::Test => None,
+    }
+}
+
+#[test]
+fn the_parts_of_a_condition_make_the_whole() {
+    let mut seen = 0;
+    try_all(32, |dice, world, policy, mut ask| {
+        ask.mend(dice, world);
+        for rule in traced(policy, &ask).rules {
+            let Some(condition) = rule.condition else { continue };
+            assert_eq!((condition.truth, condition.waits_for), (rule.truth, rule.waits_for));
+            let branches = policy.branches();
+            condition.walk(&mut |part| {
+                if let Some(truth) = together(part) {
+                    assert_eq!(truth, part.truth, "{part:#?}");
+                    seen += 1;
+                }
+                assert!(branches.iter().any(|branch| branch.rule == rule.number
+                    && branch.part.number == part.number
+                    && branch.part.text == part.text));
+            });
+        }
+    });
+    assert!(seen > 1000, "{seen}");
+}
