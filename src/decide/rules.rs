@@ -33,6 +33,7 @@ pub(super) fn apply(
     resource: &ResourceEntry,
     mapped: Mapped<'_>,
     now: Timestamp,
+    verdict: impl Fn(u32, &RuleEntry, &RequestFacts<'_>) -> Verdict,
 ) -> Decision {
     let numbers = policy.rules_for(mapped.resource, mapped.action);
     let chain = chain_names(policy, numbers, acting);
@@ -48,7 +49,8 @@ pub(super) fn apply(
     let mut tally = Tally::default();
     for number in numbers {
         let Some(rule) = policy.rules.get(*number as usize) else { continue };
-        tally.count(*number, rule, mapped, acting.mode, &facts);
+        let verdict = verdict(*number, rule, &facts);
+        tally.count(*number, rule, mapped, acting.mode, verdict);
     }
     tally.decide(policy, request, facts.missed.get())
 }
@@ -68,9 +70,9 @@ impl Tally {
         rule: &RuleEntry,
         mapped: Mapped<'_>,
         mode: ActorMode,
-        facts: &RequestFacts<'_>,
+        verdict: Verdict,
     ) {
-        let Verdict { truth, waits_for: waits } = verdict(rule, facts);
+        let Verdict { truth, waits_for: waits } = verdict;
         match (rule.effect, truth) {
             (_, Truth::False) => {}
             (RuleEffect::Deny, Truth::Unknown) if !waits.is_empty() => {

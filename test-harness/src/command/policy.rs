@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Exit code for a policy that does not compile.
-const DOES_NOT_COMPILE: u8 = 3;
+pub(super) const DOES_NOT_COMPILE: u8 = 3;
 
 pub(super) fn check(files: &[PathBuf], expand: bool) -> io::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;

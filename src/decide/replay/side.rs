@@ -1,0 +1,438 @@
+//! One policy's view of a recorded request: what it maps to, and what each rule says of it as far as
+//! the record tells.
+
+use super::Told;
+use super::identity::Chain;
+use crate::decide::actor::Acting;
+use crate::decide::ceiling::{Ceilings, Granted, within_subjects};
+use crate::decide::facts::RequestFacts;
+use crate::decide::judged;
+use crate::decide::rules::verdict;
+use crate::decision::Decision;
+use crate::enforcement::lookup;
+use crate::identity::{ClaimState, VerifiedToken};
+use crate::policy::compiled::{
+    AttributeEntry, CompiledSource, IssuerTerms, Policy, ResourceEntry, RuleEntry,
+};
+use crate::policy::condition::{Condition, Facts, MAX_STEPS, Slot, Truth, Verdict};
+use crate::policy::document::{ActorMode, Effect as RuleEffect, Mode, Tier, TokenScopes};
+use crate::policy::routes::Match;
+use crate::policy::scope::Target;
+use crate::policy::value::{Fact, Source, Sources, Value};
+use crate::request::{
+    AccessRequest, Action, ActionSet, AttributeState, Credential, HostAbilities, HttpFacts, Mapped,
+    path,
+};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the record lacks, in one way it can have been.
+#[derive(Clone, Debug)]
+pub(super) struct Completion {
+    /// Whether the token is for the resource.
+    pub(super) audience: bool,
+    /// Whether a `no:` scope cannot be understood.
+    pub(super) bad_scope: bool,
+    /// Whether the token's scopes subtract what is asked.
+    pub(super) subtracts: bool,
+    /// Whether they cover it.
+    pub(super) reaches: bool,
+    /// The groups that some policy's `subjects` name; `None` where they are withheld.
+    pub(super) groups: Option<Vec<String>>,
+    /// Whether a look-up failed.
+    pub(super) missed: bool,
+    /// Whether the answer was held, so that nothing can be tagged any more.
+    pub(super) held: bool,
+}
+
+impl Completion {
+    /// Nothing stands in the way before the rules are asked.
+    pub(super) const GOOD: Self = Self {
+        audience: true,
+        bad_scope: false,
+        subtracts: false,
+        reaches: true,
+        groups: None,
+        missed: false,
+        held: false,
+    };
+}
+
+/// A policy, and what it sees of the request.
+pub(super) struct Side<'a> {
+    pub(super) policy: &'a Policy,
+    told: &'a Told<'a>,
+    chain: Chain,
+    mode: ActorMode,
+    issuer: u32,
+    terms: &'a IssuerTerms,
+    pub(super) resource: &'a ResourceEntry,
+    place: u32,
+    route: u32,
+    pub(super) action: Action,
+    id: String,
+    attributes: Vec<AttributeState>,
+    /// What each rule says that speaks of the action on the resource.
+    said: BTreeMap<u32, Said<'a>>,
+}
+
+/// What one rule says.
+enum Said<'a> {
+    /// This, whatever the record leaves out.
+    Settled(Verdict),
+    /// It depends.
+    Open(&'a Condition),
+}
+
+/// What a path means to a policy.
+pub(super) enum Place {
+    Found {
+        resource: u32,
+        route: u32,
+        action: Action,
+        id: String,
+        values: Vec<String>,
+    },
+    Unmapped,
+    /// The path is not whole.
+    Unknown,
+}
+
+/// Where the request leads.
+pub(super) fn place(policy: &Policy, told: &Told<'_>) -> Place {
+    if !told.is_whole("http.path") || !told.is_whole("http.host") {
+        return Place::Unknown;
+    }
+    let decoded = path::decode(told.path);
+    match policy.routes.find(told.host, &decoded, told.method) {
+        Match::Found { route, action, values } => {
+            let Some(found) = policy.routes.route(route) else { return Place::Unmapped };
+            let values: Vec<String> = values.into_iter().map(str::to_owned).collect();
+            Place::Found { resource: found.resource, route, action, id: values.join("/"), values }
+        }
+        Match::TooLong | Match::Unmapped => Place::Unmapped,
+    }
+}
+
+/// The place a record names, where the path that led there is not whole.
+pub(super) fn recorded_place(policy: &Policy, told: &Told<'_>) -> Place {
+    let found = (0..).zip(&policy.resources).find(|(_, entry)| entry.id == told.resource);
+    match (found, Action::parse(told.action)) {
+        (Some((resource, _)), Some(action)) => Place::Found {
+            resource,
+            route: u32::MAX,
+            action,
+            id: String::new(),
+            values: Vec::new(),
+        },
+        _ => Place::Unmapped,
+    }
+}
+
+impl<'a> Side<'a> {
+    /// `None` where the place is none of the policy's.
+    pub(super) fn new(
+        policy: &'a Policy,
+        told: &'a Told<'a>,
+        chain: Chain,
+        place: Place,
+        same_person: bool,
+    ) -> Option<Self> {
+        let Place::Found { resource: at, route, action, id, values } = place else { return None };
+        let resource = policy.resources.get(at as usize)?;
+        let issuer = policy.issuers.iter().position(|issuer| issuer.issuer == told.issuer)?;
+        let terms = policy.issuers.get(issuer)?;
+        let mode = policy.actors.get(chain.first()?.0 as usize)?.mode;
+        let can_hold = action == Action::Read && told.method == "GET";
+        let attributes = match policy.routes.route(route) {
+            Some(route) => lookup::initial(resource, &route.variables, &values, can_hold),
+            // The path is not whole, so nothing that stands in it is known.
+            None => resource
+                .attributes
+                .iter()
+                .map(|_| AttributeState::Pending(Source::Lookup))
+                .collect(),
+        };
+        let mut side = Self {
+            policy,
+            told,
+            chain,
+            mode,
+            issuer: u32::try_from(issuer).ok()?,
+            terms,
+            resource,
+            place: at,
+            route,
+            action,
+            id,
+            attributes,
+            said: BTreeMap::new(),
+        };
+        side.said = side.listen(same_person);
+        Some(side)
+    }
+
+    /// What each rule says with what is known.
+    fn listen(&self, same_person: bool) -> BTreeMap<u32, Said<'a>> {
+        let policy: &'a Policy = self.policy;
+        let mut said = BTreeMap::new();
+        self.with(&Completion::GOOD, |request, acting| {
+            let chain: Vec<String> = self.chain.iter().map(|(_, id)| id.clone()).collect();
+            let facts = RequestFacts {
+                request,
+                acting,
+                resource: self.resource,
+                mapped: self.mapped(),
+                chain: &chain,
+                now: self.told.time,
+                missed: Cell::new(false),
+            };
+            for number in policy.rules_for(self.place, self.action) {
+                let Some(rule) = policy.rules.get(*number as usize) else { continue };
+                said.insert(*number, self.hear(rule, &facts, same_person));
+            }
+        });
+        said
+    }
+
+    fn hear(&self, rule: &'a RuleEntry, facts: &RequestFacts<'_>, same_person: bool) -> Said<'a> {
+        let Some(when) = &rule.when else { return Said::Settled(verdict(rule, facts)) };
+        let open = |slot: Slot| self.leaves_out(slot, same_person);
+        let heard = Heard { facts, open: &open };
+        let settled = when.evaluate(&heard, &mut MAX_STEPS.clone());
+        if settled.truth != Truth::Unknown || settled.waits_for.is_empty() {
+            return Said::Settled(settled);
+        }
+        // Shadow asks no source, so what it does not know it never knows.
+        let by_sources = when
+            .slots()
+            .iter()
+            .all(|slot| !open(*slot) || matches!(slot, Slot::ResourceAttribute(_)));
+        if self.policy.mode == Mode::Shadow && by_sources {
+            return Said::Settled(verdict(rule, facts));
+        }
+        Said::Open(when)
+    }
+
+    /// Whether a record leaves this out.
+    fn leaves_out(&self, slot: Slot, same_person: bool) -> bool {
+        let whole = |member| self.told.is_whole(member);
+        match slot {
+            Slot::SubjectClaim(_) | Slot::SubjectGroups | Slot::SubjectScopes => true,
+            Slot::ActorChain | Slot::ActorId => !whole("actors"),
+            Slot::ResourceAttribute(number) => {
+                let at = self.resource.attributes.iter().position(|entry| entry.number == number);
+                let state = at.and_then(|at| self.attributes.get(at));
+                matches!(state, Some(AttributeState::Pending(_)))
+            }
+            Slot::ResourceId => !whole("http.path"),
+            Slot::RequestHost => !whole("http.host"),
+            Slot::RequestPath => !whole("http.path"),
+            Slot::SubjectId => !same_person || !whole("subject.id"),
+            Slot::SubjectRealm => !same_person || !whole("subject.realm"),
+            Slot::Action
+            | Slot::ActorIssuer
+            | Slot::ActorMode
+            | Slot::Args
+            | Slot::RequestMethod
+            | Slot::RequestTime
+            | Slot::ResourceType
+            | Slot::SubjectIssuer => false,
+        }
+    }
+
+    const fn mapped(&self) -> Mapped<'_> {
+        Mapped {
+            resource: self.place,
+            route: self.route,
+            action: self.action,
+            id: self.id.as_str(),
+        }
+    }
+
+    /// The request as it is when the record is completed so.
+    fn with<T>(
+        &self,
+        completion: &Completion,
+        use_it: impl FnOnce(&AccessRequest<'_>, &Acting<'_>) -> T,
+    ) -> T {
+        let mut token = VerifiedToken {
+            issuer: self.issuer,
+            person: self.told.subject.map(|(_, id)| id.to_owned()),
+            bad_scope: completion.bad_scope,
+            groups: match &completion.groups {
+                Some(groups) => ClaimState::Known(Value::List(
+                    groups.iter().map(|group| Value::String(group.clone())).collect(),
+                )),
+                None => ClaimState::Unknown,
+            },
+            ..VerifiedToken::default()
+        };
+        let asked = ActionSet::only(self.action);
+        if completion.reaches {
+            token.scopes.allow(asked, Some(self.resource.target));
+        }
+        if completion.subtracts {
+            token.scopes.subtract(asked, Some(self.resource.target));
+        }
+        if completion.audience {
+            token.audiences.push(self.resource.audience.clone());
+        }
+        let request = AccessRequest {
+            credential: Credential::Verified(&token),
+            peer: &[],
+            sender_proved: true,
+            mapped: Some(self.mapped()),
+            attributes: &self.attributes,
+            http: HttpFacts {
+                method: self.told.method,
+                host: self.told.host,
+                path: self.told.path,
+            },
+            approval: Tier::None,
+            grant: None,
+            host: HostAbilities {
+                tag: self.policy.approvals.signing_key.is_some() && !completion.held,
+            },
+        };
+        let chain = self.chain.iter().map(|(at, id)| (*at, id.as_str())).collect();
+        use_it(&request, &Acting { token: &token, issuer: self.terms, chain, mode: self.mode })
+    }
+
+    /// What is decided when the record is completed so, and open conditions come to this.
+    pub(super) fn decide(
+        &self,
+        completion: &Completion,
+        truths: &dyn Fn(&Condition, RuleEffect) -> Truth,
+    ) -> Decision {
+        self.with(completion, |request, acting| {
+            let decided =
+                judged(self.policy, request, acting, self.told.time, |number, rule, facts| {
+                    match self.said.get(&number) {
+                        Some(Said::Settled(verdict)) => *verdict,
+                        Some(Said::Open(when)) => {
+                            if completion.missed {
+                                facts.missed.set(true);
+                            }
+                            Verdict { truth: truths(when, rule.effect), waits_for: Sources::NONE }
+                        }
+                        None => verdict(rule, facts),
+                    }
+                });
+            decided.unwrap_or_else(Decision::deny)
+        })
+    }
+
+    /// Whether the ceilings that no further scope could lift leave room.
+    pub(super) fn within(&self, completion: &Completion) -> bool {
+        self.with(completion, |_, acting| {
+            let none = Granted::now(None, self.told.time);
+            Ceilings::of(self.policy, acting, self.action, self.resource.target, none).within
+        })
+    }
+
+    /// Whether the user may do it at most, the actors' ceilings aside.
+    pub(super) fn subject_within(&self, completion: &Completion) -> bool {
+        self.with(completion, |_, acting| match (&self.policy.subjects, self.mode) {
+            (Some(subjects), ActorMode::Delegated) => {
+                let target = Target { resource: self.resource.target, tool: None };
+                within_subjects(subjects, &acting.token.groups, self.action, target)
+            }
+            (None, ActorMode::Delegated) | (_, ActorMode::Independent) => true,
+        })
+    }
+
+    /// Whether the token's scopes set no ceiling.
+    pub(super) fn unlimited(&self) -> bool {
+        self.terms.token_scopes == TokenScopes::None
+    }
+
+    /// The groups that decide what this user may do at most.
+    pub(super) fn groups(&self) -> BTreeSet<&'a str> {
+        let subjects = match self.mode {
+            ActorMode::Delegated => self.policy.subjects.as_deref().unwrap_or_default(),
+            ActorMode::Independent => &[],
+        };
+        subjects
+            .iter()
+            .flat_map(|entry| entry.groups.iter().flatten())
+            .map(String::as_str)
+            .collect()
+    }
+
+    /// Conditions that the record does not settle.
+    pub(super) fn open(&self) -> impl Iterator<Item = &'a Condition> + '_ {
+        self.said.values().filter_map(|said| match said {
+            Said::Open(when) => Some(*when),
+            Said::Settled(_) => None,
+        })
+    }
+
+    /// Whether a look-up may have failed, and whether the answer may have been held.
+    pub(super) fn sources(&self) -> Sources {
+        self.open().flat_map(Condition::slots).fold(Sources::NONE, |sum, slot| {
+            match self.attribute(*slot).map(|entry| &entry.from) {
+                Some(CompiledSource::Lookup(_)) => sum.union(Sources::only(Source::Lookup)),
+                Some(CompiledSource::Response(_)) => sum.union(Sources::only(Source::Response)),
+                Some(CompiledSource::Path(_)) | None => sum,
+            }
+        })
+    }
+
+    fn attribute(&self, slot: Slot) -> Option<&'a AttributeEntry> {
+        let Slot::ResourceAttribute(number) = slot else { return None };
+        self.resource.attributes.iter().find(|entry| entry.number == number)
+    }
+
+    /// What a condition asks for that the record lacks, by name.
+    pub(super) fn lacks(&self, when: &Condition) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for slot in when.slots().iter().filter(|slot| self.leaves_out(**slot, true)) {
+            let name = match slot {
+                Slot::ResourceAttribute(_) => match self.attribute(*slot) {
+                    Some(entry) => match &entry.from {
+                        CompiledSource::Lookup(_) => format!("look-up `{}`", entry.name),
+                        CompiledSource::Response(_) => format!("response `{}`", entry.name),
+                        CompiledSource::Path(_) => "path".to_owned(),
+                    },
+                    None => continue,
+                },
+                Slot::SubjectClaim(_) => {
+                    names.extend(claims(when.source()));
+                    continue;
+                }
+                Slot::SubjectGroups => "groups".to_owned(),
+                Slot::SubjectScopes => "token scopes".to_owned(),
+                Slot::ActorChain | Slot::ActorId => "actors".to_owned(),
+                Slot::SubjectId | Slot::SubjectRealm => "subject".to_owned(),
+                Slot::RequestHost => "host".to_owned(),
+                _ => "path".to_owned(),
+            };
+            names.insert(name);
+        }
+        names
+    }
+}
+
+/// The claims that a condition's text names.
+fn claims(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.split("subject.").skip(1).filter_map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let name = rest.get(..end)?;
+        let known = matches!(name, "id" | "realm" | "issuer" | "groups" | "scopes" | "");
+        (!known).then(|| format!("claim `{name}`"))
+    })
+}
+
+/// Facts of which some are left out.
+struct Heard<'a> {
+    facts: &'a RequestFacts<'a>,
+    open: &'a dyn Fn(Slot) -> bool,
+}
+
+impl Facts for Heard<'_> {
+    fn fact(&self, slot: Slot) -> Fact<'_> {
+        // Whoever knows more than the record could still tell.
+        if (self.open)(slot) { Fact::Pending(Source::Lookup) } else { self.facts.fact(slot) }
+    }
+}
