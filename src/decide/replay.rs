@@ -81,7 +81,7 @@ pub struct Replay<'a> {
 pub struct Possible {
     /// Whether it is allowed.
     pub allowed: bool,
-    /// Why; `None` where its token would be refused for one of several reasons.
+    /// Why; `None` where it is for one of several reasons that the record does not settle.
     pub reason: Option<Reason>,
     /// The rules that determine it.
     pub rules: Vec<u32>,
@@ -96,8 +96,6 @@ pub struct Answer {
     pub possible: BTreeSet<Possible>,
     /// What the record lacks to tell more, where there are several.
     pub missing: BTreeSet<String>,
-    /// The action and the resource it would map to.
-    pub mapped: Option<(&'static str, String)>,
 }
 
 impl Answer {
@@ -112,6 +110,16 @@ impl Answer {
         self.possible.insert(Possible {
             allowed: false,
             reason,
+            rules: Vec::new(),
+            tier: Tier::None,
+        });
+    }
+
+    /// It may be allowed, by what nobody can tell.
+    pub(super) fn allow_perhaps(&mut self) {
+        self.possible.insert(Possible {
+            allowed: true,
+            reason: None,
             rules: Vec::new(),
             tier: Tier::None,
         });
@@ -139,6 +147,15 @@ impl<'a> Replay<'a> {
         }
         match self.who(told, recorded, assume) {
             Who::Refused(reason) => answer.deny(Some(reason)),
+            Who::Anybody(reason) => {
+                answer.deny(reason);
+                answer.deny(None);
+                answer.lacks("token");
+                match side::place(&self.new.policy, told) {
+                    side::Place::Unmapped => answer.deny(Some(Reason::UnmappedRequest)),
+                    side::Place::Found { .. } | side::Place::Unknown => answer.allow_perhaps(),
+                }
+            }
             Who::Someone { chains, may_fail, same } => {
                 for reason in may_fail {
                     answer.deny(reason);

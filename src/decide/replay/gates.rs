@@ -77,19 +77,13 @@ impl<'r> Replay<'r> {
             Place::Unknown => {
                 answer.lacks("path");
                 answer.deny(None);
-                answer.possible.insert(Possible {
-                    allowed: true,
-                    reason: None,
-                    rules: Vec::new(),
-                    tier: Tier::None,
-                });
+                answer.allow_perhaps();
                 return;
             }
         }
         let Some(new) = Side::new(&self.new.policy, told, chain.clone(), new_place, same) else {
             return answer.deny(Some(Reason::UnmappedRequest));
         };
-        answer.mapped = Some((new.action.name(), new.resource.id.clone()));
         let was = self.was().filter(|_| same).and_then(|was| was_side(was, told));
         let judging = Judging {
             told,
@@ -284,7 +278,7 @@ impl Judging<'_> {
     fn rules(&self, groups: &[Option<Vec<String>>], answer: &mut Answer) {
         // Groups decide nothing beyond the ceilings but what conditions ask, which are tried apart.
         let groups = groups.first().cloned().flatten();
-        let open: Vec<&Condition> = self.new.open().collect();
+        let open: Vec<&Condition> = self.new.open().map(|open| open.when).collect();
         let found = self.outcomes(&groups, &open);
         let effects: BTreeSet<bool> =
             found.iter().map(|(_, decision)| decision.effect == Effect::Allow).collect();
@@ -312,8 +306,8 @@ impl Judging<'_> {
         for when in open {
             push(&mut texts, self.key(when, true));
         }
-        for when in self.was.iter().flat_map(Side::open) {
-            push(&mut texts, self.key(when, false));
+        for open in self.was.iter().flat_map(Side::open) {
+            push(&mut texts, self.key(open.when, false));
         }
         if texts.len() > CONDITIONS {
             return self.extremes(groups, open);
@@ -333,8 +327,9 @@ impl Judging<'_> {
         let mut found: Vec<(bool, Decision)> = Vec::new();
         let unlimited = self.new.unlimited();
         for truths in assignments(texts.len()) {
-            for (missed, held) in self.weathers() {
-                let good = Completion { groups: groups.clone(), missed, held, ..Completion::GOOD };
+            for missed in self.failures() {
+                let good =
+                    Completion { groups: groups.clone(), missed: *missed, ..Completion::GOOD };
                 for reached in [true, false] {
                     let was = Completion { reaches: reached, ..good.clone() };
                     if must_fit && !self.fits_rules(&was, texts, &truths) {
@@ -355,10 +350,11 @@ impl Judging<'_> {
                     for reaches in reaches {
                         let new = Completion { reaches: *reaches, ..good.clone() };
                         let truth = |when: &Condition, _| self.truth(when, true, texts, &truths);
-                        let decision = self.new.decide(&new, &truth);
-                        let found_one = (*reaches, decision);
-                        if !found.contains(&found_one) {
-                            found.push(found_one);
+                        for decision in self.new.decide(&new, &truth) {
+                            let one = (*reaches, decision);
+                            if !found.contains(&one) {
+                                found.push(one);
+                            }
                         }
                     }
                 }
@@ -367,23 +363,10 @@ impl Judging<'_> {
         found
     }
 
-    /// Whether a look-up failed, and whether the answer was held.
-    fn weathers(&self) -> Vec<(bool, bool)> {
-        let mut sources = self.new.sources();
-        if let Some(was) = &self.was {
-            sources = sources.union(was.sources());
-        }
-        let mut weathers = vec![(false, false)];
-        if sources.lookup {
-            weathers.push((true, false));
-        }
-        if sources.response {
-            weathers.push((false, true));
-            if sources.lookup {
-                weathers.push((true, true));
-            }
-        }
-        weathers
+    /// Whether a look-up failed: as may be.
+    fn failures(&self) -> &'static [bool] {
+        let asked = self.new.asks_look_ups() || self.was.as_ref().is_some_and(Side::asks_look_ups);
+        if asked { &[false, true] } else { &[false] }
     }
 
     /// Whether the rules that were in force decide so.
@@ -403,10 +386,11 @@ impl Judging<'_> {
         };
         let was = Completion { reaches: was.reaches || side.unlimited(), ..was.clone() };
         let truth = |when: &Condition, _| self.truth(when, false, texts, truths);
-        let decision = side.decide(&was, &truth);
-        decision.effect == self.told.effect()
-            && decision.reason.code() == self.told.reason
-            && self.rules_fit(side, &decision)
+        side.decide(&was, &truth).iter().any(|decision| {
+            decision.effect == self.told.effect()
+                && decision.reason.code() == self.told.reason
+                && self.rules_fit(side, decision)
+        })
     }
 
     fn rules_fit(&self, side: &Side<'_>, decision: &Decision) -> bool {
@@ -433,17 +417,14 @@ impl Judging<'_> {
     /// and denies push one way each, but for approvals, which each allow may ask for.
     fn extremes(&self, groups: &Option<Vec<String>>, open: &[&Condition]) -> Vec<(bool, Decision)> {
         let mut found = Vec::new();
-        for (missed, held) in self.weathers() {
+        for missed in self.failures() {
             for reaches in [true, false] {
-                let completion = Completion {
-                    groups: groups.clone(),
-                    missed,
-                    held,
-                    reaches,
-                    ..Completion::GOOD
-                };
+                let (groups, missed) = (groups.clone(), *missed);
+                let completion = Completion { groups, missed, reaches, ..Completion::GOOD };
                 let mut add = |truth: &dyn Fn(&Condition, RuleEffect) -> Truth| {
-                    found.push((reaches, self.new.decide(&completion, truth)));
+                    found.extend(
+                        self.new.decide(&completion, truth).into_iter().map(|one| (reaches, one)),
+                    );
                 };
                 let is = |truth: bool| if truth { Truth::True } else { Truth::False };
                 add(&|_, effect| is(effect == RuleEffect::Allow));

@@ -15,6 +15,8 @@ pub(super) type Chain = Vec<(u32, String)>;
 pub(super) enum Who {
     /// Nobody, for certain.
     Refused(Reason),
+    /// Anybody: the token was not verified. Or nobody, for this reason or another.
+    Anybody(Option<Reason>),
     /// One of these, or nobody for one of these reasons.
     Someone {
         chains: Vec<Chain>,
@@ -37,13 +39,13 @@ impl Replay<'_> {
             let alike = assumed || self.was().is_some_and(|was| was.all_issuers);
             return match recorded {
                 Some(reason) if alike => Who::Refused(reason),
-                reason => self.anybody(vec![reason]),
+                reason => Who::Anybody(reason),
             };
         }
         let Some(at) = policy.issuers.iter().position(|issuer| issuer.issuer == told.issuer) else {
             return match told.is_whole("issuer") {
                 true => Who::Refused(Reason::UnknownIssuer),
-                false => self.anybody(vec![None]),
+                false => Who::Anybody(None),
             };
         };
         let same = assumed || self.was().is_some_and(|was| was.reads_alike(told.issuer));
@@ -61,7 +63,18 @@ impl Replay<'_> {
         }
         let chains = match self.chains(told, at) {
             Ok(chains) => chains,
-            Err(reason) => return Who::Refused(reason),
+            Err(reason) if same && stage == Stage::Judged => return Who::Refused(reason),
+            // Refused in any case, and perhaps for what is looked at before.
+            Err(reason) => {
+                let mut may_fail = vec![Some(reason)];
+                if stage != Stage::Judged {
+                    may_fail.push(recorded);
+                }
+                if !same {
+                    may_fail.push(None);
+                }
+                return Who::Someone { chains: Vec::new(), may_fail, same };
+            }
         };
         let mut may_fail = Vec::new();
         match stage {
@@ -69,6 +82,9 @@ impl Replay<'_> {
             Stage::Judged => may_fail.push(None),
             Stage::Credential | Stage::Times | Stage::Identity | Stage::Unknown => {
                 may_fail.push(recorded);
+                if !same || !names {
+                    may_fail.push(None);
+                }
             }
         }
         let mut fitting = Vec::new();
@@ -83,11 +99,6 @@ impl Replay<'_> {
             }
         }
         Who::Someone { chains: fitting, may_fail, same }
-    }
-
-    /// A token of which nothing is known may be anybody's.
-    fn anybody(&self, may_fail: Vec<Option<Reason>>) -> Who {
-        Who::Someone { chains: self.everybody(), may_fail, same: false }
     }
 
     fn everybody(&self) -> Vec<Chain> {

@@ -81,7 +81,17 @@ enum Said<'a> {
     /// This, whatever the record leaves out.
     Settled(Verdict),
     /// It depends.
-    Open(&'a Condition),
+    Open(Open<'a>),
+}
+
+/// A condition that the record does not settle.
+#[derive(Clone, Copy)]
+pub(super) struct Open<'a> {
+    pub(super) when: &'a Condition,
+    /// What the gateway would ask for it.
+    sources: Sources,
+    /// Whether it asks for more than one thing, so that it may be settled before all are told.
+    mixed: bool,
 }
 
 /// What a path means to a policy.
@@ -203,15 +213,19 @@ impl<'a> Side<'a> {
         if settled.truth != Truth::Unknown || settled.waits_for.is_empty() {
             return Said::Settled(settled);
         }
-        // Shadow asks no source, so what it does not know it never knows.
-        let by_sources = when
+        let sources = when.slots().iter().fold(Sources::NONE, |sum, slot| {
+            match self.attribute(*slot).filter(|_| open(*slot)).map(|entry| &entry.from) {
+                Some(CompiledSource::Lookup(_)) => sum.union(Sources::only(Source::Lookup)),
+                Some(CompiledSource::Response(_)) => sum.union(Sources::only(Source::Response)),
+                Some(CompiledSource::Path(_)) | None => sum,
+            }
+        });
+        let by_token = when
             .slots()
             .iter()
-            .all(|slot| !open(*slot) || matches!(slot, Slot::ResourceAttribute(_)));
-        if self.policy.mode == Mode::Shadow && by_sources {
-            return Said::Settled(verdict(rule, facts));
-        }
-        Said::Open(when)
+            .any(|slot| open(*slot) && !matches!(slot, Slot::ResourceAttribute(_)));
+        let mixed = (by_token && !sources.is_empty()) || (sources.lookup && sources.response);
+        Said::Open(Open { when, sources, mixed })
     }
 
     /// Whether a record leaves this out.
@@ -299,27 +313,77 @@ impl<'a> Side<'a> {
         use_it(&request, &Acting { token: &token, issuer: self.terms, chain, mode: self.mode })
     }
 
-    /// What is decided when the record is completed so, and open conditions come to this.
+    /// What is decided when the record is completed so, and open conditions come to this once
+    /// everything they ask for is told. The gateway asks only for what can matter, and decides by
+    /// what it has asked for.
     pub(super) fn decide(
         &self,
         completion: &Completion,
         truths: &dyn Fn(&Condition, RuleEffect) -> Truth,
+    ) -> Vec<Decision> {
+        let early = self.open().any(|open| open.mixed);
+        let mut all = vec![self.asked_for(completion, truths, false)];
+        if early {
+            all.push(self.asked_for(completion, truths, true));
+        }
+        all
+    }
+
+    /// As [`Side::decide`]; `early` where conditions that ask for several things are settled before
+    /// all are told.
+    fn asked_for(
+        &self,
+        completion: &Completion,
+        truths: &dyn Fn(&Condition, RuleEffect) -> Truth,
+        early: bool,
     ) -> Decision {
-        self.with(completion, |request, acting| {
-            let decided =
-                judged(self.policy, request, acting, self.told.time, |number, rule, facts| {
-                    match self.said.get(&number) {
-                        Some(Said::Settled(verdict)) => *verdict,
-                        Some(Said::Open(when)) => {
-                            if completion.missed {
-                                facts.missed.set(true);
-                            }
-                            Verdict { truth: truths(when, rule.effect), waits_for: Sources::NONE }
-                        }
-                        None => verdict(rule, facts),
-                    }
-                });
-            decided.unwrap_or_else(Decision::deny)
+        let mut told = Sources::NONE;
+        let first = self.decide_with(completion, truths, told, early);
+        if self.policy.mode == Mode::Shadow {
+            // Shadow asks nobody.
+            return first;
+        }
+        let mut decision = first;
+        if decision.waits_for.lookup {
+            told.lookup = true;
+            decision = self.decide_with(completion, truths, told, early);
+        }
+        if decision.waits_for.response {
+            told.response = true;
+            decision = self.decide_with(completion, truths, told, early);
+        }
+        decision
+    }
+
+    fn decide_with(
+        &self,
+        completion: &Completion,
+        truths: &dyn Fn(&Condition, RuleEffect) -> Truth,
+        told: Sources,
+        early: bool,
+    ) -> Decision {
+        let completion = Completion { held: told.response, ..completion.clone() };
+        self.with(&completion, |request, acting| {
+            let heard = |number: u32, rule: &RuleEntry, facts: &RequestFacts<'_>| {
+                let open = match self.said.get(&number) {
+                    Some(Said::Settled(verdict)) => return *verdict,
+                    Some(Said::Open(open)) => open,
+                    None => return verdict(rule, facts),
+                };
+                let waits_for = Sources {
+                    lookup: open.sources.lookup && !told.lookup,
+                    response: open.sources.response && !told.response,
+                };
+                if !waits_for.is_empty() && !(early && open.mixed) {
+                    return Verdict { truth: Truth::Unknown, waits_for };
+                }
+                if completion.missed && open.sources.lookup {
+                    facts.missed.set(true);
+                }
+                Verdict { truth: truths(open.when, rule.effect), waits_for: Sources::NONE }
+            };
+            judged(self.policy, request, acting, self.told.time, heard)
+                .unwrap_or_else(Decision::deny)
         })
     }
 
@@ -361,22 +425,16 @@ impl<'a> Side<'a> {
     }
 
     /// Conditions that the record does not settle.
-    pub(super) fn open(&self) -> impl Iterator<Item = &'a Condition> + '_ {
+    pub(super) fn open(&self) -> impl Iterator<Item = Open<'a>> + '_ {
         self.said.values().filter_map(|said| match said {
-            Said::Open(when) => Some(*when),
+            Said::Open(open) => Some(*open),
             Said::Settled(_) => None,
         })
     }
 
-    /// Whether a look-up may have failed, and whether the answer may have been held.
-    pub(super) fn sources(&self) -> Sources {
-        self.open().flat_map(Condition::slots).fold(Sources::NONE, |sum, slot| {
-            match self.attribute(*slot).map(|entry| &entry.from) {
-                Some(CompiledSource::Lookup(_)) => sum.union(Sources::only(Source::Lookup)),
-                Some(CompiledSource::Response(_)) => sum.union(Sources::only(Source::Response)),
-                Some(CompiledSource::Path(_)) | None => sum,
-            }
-        })
+    /// Whether a look-up may have failed.
+    pub(super) fn asks_look_ups(&self) -> bool {
+        self.open().any(|open| open.sources.lookup)
     }
 
     fn attribute(&self, slot: Slot) -> Option<&'a AttributeEntry> {
