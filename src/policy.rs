@@ -10,6 +10,8 @@ pub mod condition;
 pub mod document;
 pub mod error;
 pub mod keys;
+#[cfg(feature = "author")]
+pub mod lint;
 pub mod node;
 #[cfg(feature = "author")]
 mod places;

@@ -45,14 +45,25 @@ pub(super) fn apply(
         chain: &chain,
         now,
         missed: Cell::new(false),
+        #[cfg(feature = "author")]
+        gaps: false,
     };
+    count(policy, &facts, verdict)
+}
+
+/// What the rules on the action and resource come to together.
+pub(super) fn count(
+    policy: &Policy,
+    facts: &RequestFacts<'_>,
+    verdict: impl Fn(u32, &RuleEntry, &RequestFacts<'_>) -> Verdict,
+) -> Decision {
     let mut tally = Tally::default();
-    for number in numbers {
+    for number in policy.rules_for(facts.mapped.resource, facts.mapped.action) {
         let Some(rule) = policy.rules.get(*number as usize) else { continue };
-        let verdict = verdict(*number, rule, &facts);
-        tally.count(*number, rule, mapped, acting.mode, verdict);
+        let verdict = verdict(*number, rule, facts);
+        tally.count(*number, rule, facts, verdict);
     }
-    tally.decide(policy, request, facts.missed.get())
+    tally.decide(policy, facts.request, facts.missed.get())
 }
 
 /// The chain as a list of strings, built only where a condition reads it.
@@ -64,14 +75,8 @@ fn chain_names(policy: &Policy, numbers: &[u32], acting: &Acting<'_>) -> Vec<Str
 }
 
 impl Tally {
-    fn count(
-        &mut self,
-        number: u32,
-        rule: &RuleEntry,
-        mapped: Mapped<'_>,
-        mode: ActorMode,
-        verdict: Verdict,
-    ) {
+    fn count(&mut self, number: u32, rule: &RuleEntry, facts: &RequestFacts<'_>, verdict: Verdict) {
+        let (mapped, mode) = (facts.mapped, facts.acting.mode);
         let Verdict { truth, waits_for: waits } = verdict;
         match (rule.effect, truth) {
             (_, Truth::False) => {}

@@ -4,6 +4,9 @@ mod actors;
 mod resources;
 mod rules;
 
+#[cfg(feature = "author")]
+pub(crate) use resources::variables;
+
 use crate::identity::Issuer;
 use crate::policy::compiled::{ApprovalTerms, IssuerTerms, Policy, ResourceEntry, SubjectCeiling};
 use crate::policy::document::{ActorSource, ApprovalMode, Document, SenderConstraint, TokenScopes};

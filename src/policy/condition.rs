@@ -17,6 +17,8 @@
 
 mod check;
 mod compare;
+#[cfg(feature = "author")]
+mod conjuncts;
 mod evaluate;
 mod names;
 mod parse;

@@ -159,6 +159,20 @@ impl Route {
         }
     }
 
+    /// Every method that leads to an action, with it.
+    #[cfg(feature = "author")]
+    pub(crate) fn methods(&self) -> Vec<(&str, Action)> {
+        match &self.methods {
+            Some(methods) => {
+                methods.iter().map(|(name, action)| (name.as_str(), *action)).collect()
+            }
+            None => ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+                .into_iter()
+                .filter_map(|name| Some((name, self.action(name)?)))
+                .collect(),
+        }
+    }
+
     /// Every action some method leads to.
     pub(crate) fn actions(&self) -> Vec<Action> {
         match &self.methods {

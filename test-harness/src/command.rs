@@ -3,7 +3,9 @@
 mod attacks;
 mod audit;
 mod bench;
+mod check;
 mod demo;
+mod explain;
 mod log;
 mod policy;
 mod replay;
@@ -42,15 +44,9 @@ enum Command {
     Audit(audit::Asked),
     /// Measure Ambit beside Envoy's own filters in one Envoy, and draw what came out.
     Bench(bench::Asked),
-    /// Check policies: every error with its line, column and what was expected.
-    Check {
-        /// Policies in YAML.
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-        /// Show what each issuer's profile stands for.
-        #[arg(long)]
-        expand: bool,
-    },
+    /// Check policies: every error with its line, column and what was expected, and what is suspicious
+    /// about those that load.
+    Check(check::Asked),
     /// Print a policy as a gateway is given it: JSON that still names the lines of the YAML.
     Compile {
         /// A policy in YAML.
@@ -61,6 +57,8 @@ enum Command {
     Demo,
     /// Ask what another policy would have answered to the requests of a log of records.
     Replay(replay::Asked),
+    /// Say why a policy answers a request as it does: every rule and ceiling, and what each came to.
+    Explain(Box<explain::Wish>),
     /// Start a development issuer, an upstream and Envoy with Ambit on 127.0.0.1:10000, and show
     /// each decision as it is made.
     Run,
@@ -74,10 +72,11 @@ pub fn run(ambit: &Ambit) -> ExitCode {
         Command::Attacks { all } => attacks::run(&ambit.root, *all),
         Command::Audit(asked) => audit::run(asked),
         Command::Bench(asked) => bench::run(&ambit.root, asked),
-        Command::Check { files, expand } => policy::check(files, *expand),
+        Command::Check(asked) => check::run(asked),
         Command::Compile { file } => policy::compile(file),
         Command::Demo => demo::take(&ambit.root),
         Command::Replay(asked) => replay::run(asked),
+        Command::Explain(wish) => explain::run(wish),
         Command::Run => demo::run(&ambit.root),
         Command::Token(asked) => token::print(asked),
     };

@@ -5,12 +5,14 @@ pub mod attack;
 pub mod audit;
 pub mod bench;
 pub mod demo;
+pub mod explain;
 pub mod proof;
 #[cfg(feature = "wasm-host")]
 pub mod proxy_host;
 pub mod record_log;
 pub mod recorded;
 pub mod replay;
+pub mod review;
 #[cfg(feature = "wasm-host")]
 pub mod scenario;
 #[cfg(feature = "wasm-host")]

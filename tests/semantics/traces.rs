@@ -1,12 +1,12 @@
 //! What a trace says of a decision is what decided it.
 
-use super::world::{Ask, Dice, NOW, World};
+use super::world::{Ask, Dice, ISSUERS, NOW, RESOURCES, World};
 use super::{decided, try_all, with_request};
 use ambit::decision::{Effect, Reason};
 use ambit::policy::Policy;
 use ambit::policy::condition::{Part, PartKind, Truth};
 use ambit::policy::document::{Effect as RuleEffect, Tier};
-use ambit::trace::{CeilingOf, RuleTrace, Stage, Trace, trace};
+use ambit::trace::{CeilingOf, Outlook, Recorded, RuleTrace, Stage, Trace, trace};
 use std::collections::BTreeMap;
 
 fn traced(policy: &Policy, ask: &Ask) -> Trace {
@@ -20,7 +20,10 @@ fn concluded(trace: &Trace, ask: &Ask) -> Option<(Effect, Vec<u32>)> {
         return None;
     }
     let lacking = |of_token: bool| {
-        trace.ceilings.iter().any(|one| !one.within && (one.of == CeilingOf::Token) == of_token)
+        trace
+            .ceilings
+            .iter()
+            .any(|one| one.within != Truth::True && (one.of == CeilingOf::Token) == of_token)
     };
     if lacking(false) {
         return Some((Effect::Deny, Vec::new()));
@@ -120,4 +123,69 @@ fn the_parts_of_a_condition_make_the_whole() {
         }
     });
     assert!(seen > 1000, "{seen}");
+}
+
+/// What a record would tell of the request.
+fn recorded(policy: &Policy, ask: &Ask, trace: &Trace) -> Recorded {
+    let decision = &trace.decision;
+    let identified = trace.stage > Stage::Identity;
+    let tok = ask.token.as_ref();
+    Recorded {
+        time: NOW,
+        allowed: decision.effect == Effect::Allow,
+        reason: decision.reason.code().to_owned(),
+        rules: decision.rules.iter().map(|at| policy.rule_id(*at).unwrap().to_owned()).collect(),
+        subject: trace.subject.clone().filter(|_| identified),
+        actors: if identified { trace.actors.clone() } else { Vec::new() },
+        client: tok.and_then(|tok| tok.client?.ok()).unwrap_or_default().to_owned(),
+        issuer: tok.map_or("", |tok| ISSUERS[tok.issuer]).to_owned(),
+        action: ask.mapped.map(|(_, action)| action),
+        resource: ask.mapped.map(|(at, _)| (RESOURCES[at].to_owned(), "7".to_owned())),
+        ..Recorded::default()
+    }
+}
+
+#[test]
+fn what_a_record_is_said_to_lead_to_is_what_its_request_leads_to() {
+    let (mut allow, mut deny, mut depends) = (0, 0, 0);
+    try_all(33, |dice: &mut Dice, world: &World, policy, mut ask| {
+        ask.mend(dice, world);
+        // What no record tells of, and this version's wire does not carry.
+        (ask.approval, ask.grant, ask.host_tags) = (Tier::None, None, true);
+        let trace = traced(policy, &ask);
+        if trace.stage <= Stage::Identity || !trace.decision.waits_for.is_empty() {
+            return;
+        }
+        let record = recorded(policy, &ask, &trace);
+        let mut tomorrow = world.clone();
+        match dice.below(5) {
+            0 if !tomorrow.rules.is_empty() => {
+                tomorrow.rules.remove(dice.below(tomorrow.rules.len()));
+            }
+            1 => tomorrow.rules.iter_mut().for_each(|rule| rule.when = None),
+            2 => tomorrow.actors.iter_mut().for_each(|actor| actor.scopes = vec!["*:*".to_owned()]),
+            3 => tomorrow.subjects = None,
+            _ => {}
+        }
+        if tomorrow.subjects.is_none() && tomorrow.unlimited.contains(&true) {
+            return;
+        }
+        let tomorrow = tomorrow.load().policy;
+        let now = decided(&tomorrow, &ask);
+        if !now.waits_for.is_empty() {
+            return;
+        }
+        let reviewed = record.review(&tomorrow);
+        match reviewed.outlook {
+            Outlook::Allow => allow += 1,
+            Outlook::Deny => deny += 1,
+            Outlook::Depends(_) => {
+                depends += 1;
+                return;
+            }
+        }
+        let said = reviewed.outlook == Outlook::Allow;
+        assert_eq!(said, now.effect == Effect::Allow, "{record:#?}\n{now:#?}\n{reviewed:#?}");
+    });
+    assert!(allow > 300 && deny > 300, "{allow} allow, {deny} deny, {depends} depend");
 }

@@ -196,6 +196,7 @@ impl<'a> Side<'a> {
                 chain: &chain,
                 now: self.told.time,
                 missed: Cell::new(false),
+                gaps: false,
             };
             for number in policy.rules_for(self.place, self.action) {
                 let Some(rule) = policy.rules.get(*number as usize) else { continue };

@@ -15,7 +15,7 @@ pub struct Ceiling {
     /// Whose.
     pub of: CeilingOf,
     /// Whether it leaves room for what is asked.
-    pub within: bool,
+    pub within: Truth,
     /// Whether a grant lifted it.
     pub lifted: bool,
     /// Its scopes.
@@ -63,6 +63,20 @@ pub struct SubjectSays {
     pub place: Place,
 }
 
+impl Ceiling {
+    /// One that came in the token.
+    pub(super) fn of_token(of: CeilingOf, within: bool, scopes: Vec<ScopeWord>) -> Self {
+        Self {
+            of,
+            within: super::truth(within),
+            lifted: false,
+            scopes,
+            entries: Vec::new(),
+            place: Place::default(),
+        }
+    }
+}
+
 pub(super) fn trace(
     policy: &Policy,
     acting: &Acting<'_>,
@@ -81,7 +95,7 @@ pub(super) fn trace(
         let own = actor.ceiling.covers(action, target);
         ceilings.push(Ceiling {
             of: CeilingOf::Actor(actor.id.clone()),
-            within: within_actor(actor, acting.mode, granted, action, target),
+            within: super::truth(within_actor(actor, acting.mode, granted, action, target)),
             lifted: !own && granted.lifts(acting.mode, action, target),
             scopes: words(&actor.ceiling),
             entries: Vec::new(),
@@ -90,14 +104,7 @@ pub(super) fn trace(
     }
     let scopes = &acting.token.scopes;
     let (takes, gives): (Vec<_>, Vec<_>) = words(scopes).into_iter().partition(|w| w.subtracts);
-    let token = |of, within, scopes| Ceiling {
-        of,
-        within,
-        lifted: false,
-        scopes,
-        entries: Vec::new(),
-        place: Place::default(),
-    };
+    let token = Ceiling::of_token;
     let subtracted = acting.token.bad_scope || scopes.subtracts(action, target);
     if subtracted || !takes.is_empty() {
         ceilings.push(token(CeilingOf::TokenSubtracts, !subtracted, takes));
@@ -122,11 +129,13 @@ fn subject(policy: &Policy, acting: &Acting<'_>, action: Action, target: Target)
     });
     Ceiling {
         of: CeilingOf::Subject,
-        within: subjects.is_none_or(|all| within_subjects(all, groups, action, target)),
+        within: super::truth(
+            subjects.is_none_or(|all| within_subjects(all, groups, action, target)),
+        ),
         lifted: false,
         scopes: Vec::new(),
         entries: entries.collect(),
-        place: policy.place_of("/subjects"),
+        place: subjects.map_or(Place::default(), |_| policy.place_of("/subjects")),
     }
 }
 

@@ -110,7 +110,7 @@ impl Condition {
     }
 
     /// The text was read before, so it can be read again.
-    fn syntax(&self) -> Syntax {
+    pub(in crate::policy::condition) fn syntax(&self) -> Syntax {
         parse::parse(&self.source).unwrap_or(Syntax::Invalid)
     }
 }
