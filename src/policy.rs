@@ -27,6 +27,7 @@ pub use compiled::Policy;
 #[cfg(feature = "author")]
 pub use places::PolicyBranch;
 
+use crate::audit::{header, record};
 use crate::identity::Issuer;
 use document::{Document, Jwks};
 use error::{Located, PolicyErrors, Problem, Severity};
@@ -71,8 +72,13 @@ impl Policy {
         match Self::from_document(&document) {
             Ok(loaded) if shaped => {
                 let hash = source.digest();
+                let name = &loaded.policy.name;
+                let in_records = record::policy(name, &hash);
+                let in_headers = header::policy(name, &hash);
                 let policy = Self {
                     hash,
+                    in_records,
+                    in_headers,
                     #[cfg(feature = "author")]
                     source: Some(std::sync::Arc::new(source.clone())),
                     ..loaded.policy

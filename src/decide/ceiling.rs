@@ -30,7 +30,7 @@ impl Ceilings {
         let actors = acting.chain.iter().all(|(entry, _)| {
             policy
                 .actors
-                .get(*entry as usize)
+                .get(entry as usize)
                 .is_some_and(|actor| within_actor(actor, acting.mode, granted, action, target))
         });
         let subject = match (&policy.subjects, acting.mode) {

@@ -10,6 +10,9 @@ use std::path::Path;
 /// The longest line read; of a longer one only the end is looked for.
 const MAX_LINE: usize = 1_048_576;
 
+/// Where the line of an access log says the status, which a record may leave to it.
+const STATUS: &str = "status";
+
 /// Bounds of an access log's line.
 const LIMITS: JsonLimits = JsonLimits { bytes: MAX_LINE, depth: 32, nodes: 20_000 };
 
@@ -157,7 +160,7 @@ fn content(text: &str, key: &str) -> Content {
             record(None, ReadRecord::inside(Json::Object(inner.clone())), Some(json))
         }
         Some(_) => Content::Unreadable(format!("`{key}` is neither text nor an object")),
-        None if json.member("boot").is_some() => {
+        None if json.member("v").is_some() && json.member("effect").is_some() => {
             record(Some(text.to_owned()), ReadRecord::of(text), None)
         }
         None => Content::Unreadable(format!("neither a record nor a line with one at `{key}`")),
@@ -170,7 +173,12 @@ fn record(
     around: Option<Json>,
 ) -> Content {
     match read {
-        Ok(read) => Content::Record { text, read: Box::new(read), around: around.map(Box::new) },
+        Ok(mut read) => {
+            let status = around.as_ref().and_then(|line| line.member(STATUS)?.as_i64());
+            let status = status.and_then(|status| u16::try_from(status).ok());
+            read.record.outcome.status = read.record.outcome.status.or(status);
+            Content::Record { text, read: Box::new(read), around: around.map(Box::new) }
+        }
         Err(error) => Content::Unreadable(error.to_string()),
     }
 }

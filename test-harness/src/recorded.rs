@@ -1,11 +1,16 @@
 //! A record as it stands in a log: one line of JSON (`docs/record.md`), read strictly.
 
 use ambit::request::json::{self, Json, JsonLimits};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use std::fmt;
 
 /// The longest text that is taken for a record; the core writes 2,048 bytes at most.
 const LIMITS: JsonLimits = JsonLimits { bytes: 65_536, depth: 8, nodes: 1_000 };
+
+/// Bytes of an id that name the boot.
+pub const BOOT: usize = 10;
 
 /// Members of version 1, those of objects with a dot.
 const MEMBERS: [&str; 37] = [
@@ -55,7 +60,8 @@ pub struct Recorded {
     pub v: u64,
     /// This record's id.
     pub id: String,
-    /// One life of one worker.
+    /// One life of one worker: the first part of the id, where the record does not say it.
+    #[serde(default)]
     pub boot: String,
     /// When the request began, milliseconds since the epoch.
     pub time: i64,
@@ -77,7 +83,8 @@ pub struct Recorded {
     /// Who acted, outermost first.
     #[serde(default)]
     pub actors: Vec<String>,
-    /// The OAuth client the token was issued to.
+    /// The OAuth client the token was issued to. Empty also where it is the only actor's id, which is
+    /// not said twice.
     #[serde(default)]
     pub client: String,
     /// The token's issuer; empty without a verified token.
@@ -138,7 +145,7 @@ pub struct InForce {
 /// Whose authority was used.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 pub struct Subject {
-    /// Where the id counts.
+    /// Where the id counts; the issuer, where the record does not say it.
     #[serde(default)]
     pub realm: String,
     /// The id.
@@ -191,12 +198,14 @@ pub struct Approval {
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 pub struct Outcome {
-    /// What the client got; 0 when nothing.
-    pub status: u16,
+    /// What the client got, 0 when nothing; `None` where only the gateway's own log says it.
+    #[serde(default)]
+    pub status: Option<u16>,
     /// Bytes of response body.
     pub bytes: u64,
-    /// From the first byte in to the last byte out.
-    pub duration_ms: u64,
+    /// From the first byte in to the last byte out, where the record says it.
+    #[serde(default)]
+    pub duration_ms: Option<u64>,
     /// Whether the request was sent to the upstream.
     pub forwarded: bool,
 }
@@ -250,12 +259,13 @@ impl Read {
         if json.member("v").and_then(Json::as_i64).is_some_and(|version| version != 1) {
             return Err(RecordError("a record of another version; expected `v` 1".to_owned()));
         }
-        let record = serde_json::from_str(text).map_err(|error| {
+        let mut record: Recorded = serde_json::from_str(text).map_err(|error| {
             // The place in a line of one line says nothing.
             let what = error.to_string();
             let what = what.split(" at line ").next().unwrap_or(&what);
             RecordError(format!("not a record: {what}"))
         })?;
+        record.complete();
         let unknown = unknown(&json);
         Ok(Self { record, json, unknown })
     }
@@ -273,6 +283,20 @@ fn unknown(json: &Json) -> Vec<String> {
 }
 
 impl Recorded {
+    /// What is left out because another member says it.
+    fn complete(&mut self) {
+        if self.boot.is_empty()
+            && let Ok(id) = URL_SAFE_NO_PAD.decode(&self.id)
+            && let Some(boot) = id.get(..BOOT)
+        {
+            self.boot = URL_SAFE_NO_PAD.encode(boot);
+        }
+        let whole = self.is_whole("subject.realm");
+        if let Some(subject) = self.subject.as_mut().filter(|one| whole && one.realm.is_empty()) {
+            subject.realm.clone_from(&self.issuer);
+        }
+    }
+
     /// Whether a member, named as in `trunc`, is whole.
     #[must_use]
     pub fn is_whole(&self, member: &str) -> bool {
@@ -332,11 +356,25 @@ mod tests {
             (r#""effect":"allow""#, r#""effect":"perhaps""#, "perhaps"),
             (r#""time":1800000000000,"#, "", "missing field `time`"),
             (r#""status":200"#, r#""status":"200""#, "invalid type"),
+            (r#""forwarded":true,"#, "", "missing field `forwarded`"),
             ("}", "", "not JSON"),
         ] {
             let error = Read::of(&LINE.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn what_another_member_says_is_filled_in() {
+        let short = LINE
+            .replace(r#""boot":"8rky5yKHm1hQ5A","#, "")
+            .replace(r#","realm":"r""#, "")
+            .replace(r#","status":200"#, "")
+            .replace(r#""outcome""#, r#""issuer":"https://idp","outcome""#);
+        let record = Read::of(&short).unwrap().record;
+        assert_eq!(record.boot, "8rky5yKHm1hQ5A");
+        assert_eq!(record.subject.unwrap().realm, "https://idp");
+        assert_eq!(record.outcome.status, None);
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn public_for(replay: &Replay<'_>, told: &Told<'_>, recorded: Option<Reason>) ->
     }
     match replay.was() {
         _ if was_public => Public::Yes,
-        Some(was) if was.policy().audit == AuditLevel::Request => Public::Yes,
+        Some(was) if was.policy().audit.level == AuditLevel::Request => Public::Yes,
         Some(was) if was.policy().mode != Mode::Shadow && served(was.policy()) => Public::No,
         _ => Public::Perhaps("query"),
     }

@@ -3,7 +3,7 @@
 
 use super::Told;
 use super::identity::Chain;
-use crate::decide::actor::Acting;
+use crate::decide::actor::{self, Acting};
 use crate::decide::ceiling::{Ceilings, Granted, within_subjects};
 use crate::decide::facts::RequestFacts;
 use crate::decide::judged;
@@ -62,7 +62,8 @@ impl Completion {
 pub(super) struct Side<'a> {
     pub(super) policy: &'a Policy,
     told: &'a Told<'a>,
-    chain: Chain,
+    outermost: (u32, String),
+    nested: Chain,
     mode: ActorMode,
     issuer: u32,
     terms: &'a IssuerTerms,
@@ -101,7 +102,6 @@ pub(super) enum Place {
         route: u32,
         action: Action,
         id: String,
-        values: Vec<String>,
     },
     Unmapped,
     /// The path is not whole.
@@ -115,10 +115,9 @@ pub(super) fn place(policy: &Policy, told: &Told<'_>) -> Place {
     }
     let decoded = path::decode(told.path);
     match policy.routes.find(told.host, &decoded, told.method) {
-        Match::Found { route, action, values } => {
+        Match::Found { route, action, id } => {
             let Some(found) = policy.routes.route(route) else { return Place::Unmapped };
-            let values: Vec<String> = values.into_iter().map(str::to_owned).collect();
-            Place::Found { resource: found.resource, route, action, id: values.join("/"), values }
+            Place::Found { resource: found.resource, route, action, id }
         }
         Match::TooLong | Match::Unmapped => Place::Unmapped,
     }
@@ -128,13 +127,9 @@ pub(super) fn place(policy: &Policy, told: &Told<'_>) -> Place {
 pub(super) fn recorded_place(policy: &Policy, told: &Told<'_>) -> Place {
     let found = (0..).zip(&policy.resources).find(|(_, entry)| entry.id == told.resource);
     match (found, Action::parse(told.action)) {
-        (Some((resource, _)), Some(action)) => Place::Found {
-            resource,
-            route: u32::MAX,
-            action,
-            id: String::new(),
-            values: Vec::new(),
-        },
+        (Some((resource, _)), Some(action)) => {
+            Place::Found { resource, route: u32::MAX, action, id: String::new() }
+        }
         _ => Place::Unmapped,
     }
 }
@@ -148,14 +143,18 @@ impl<'a> Side<'a> {
         place: Place,
         same_person: bool,
     ) -> Option<Self> {
-        let Place::Found { resource: at, route, action, id, values } = place else { return None };
+        let Place::Found { resource: at, route, action, id } = place else { return None };
         let resource = policy.resources.get(at as usize)?;
         let issuer = policy.issuers.iter().position(|issuer| issuer.issuer == told.issuer)?;
         let terms = policy.issuers.get(issuer)?;
-        let mode = policy.actors.get(chain.first()?.0 as usize)?.mode;
+        let mut nested = chain.into_iter();
+        let outermost = nested.next()?;
+        let mode = policy.actors.get(outermost.0 as usize)?.mode;
         let can_hold = action == Action::Read && told.method == "GET";
         let attributes = match policy.routes.route(route) {
-            Some(route) => lookup::initial(resource, &route.variables, &values, can_hold),
+            Some(route) => {
+                lookup::initial(resource, &route.variables, &route.values(&id), can_hold)
+            }
             // The path is not whole, so nothing that stands in it is known.
             None => resource
                 .attributes
@@ -166,7 +165,8 @@ impl<'a> Side<'a> {
         let mut side = Self {
             policy,
             told,
-            chain,
+            outermost,
+            nested: nested.collect(),
             mode,
             issuer: u32::try_from(issuer).ok()?,
             terms,
@@ -187,7 +187,7 @@ impl<'a> Side<'a> {
         let policy: &'a Policy = self.policy;
         let mut said = BTreeMap::new();
         self.with(&Completion::GOOD, |request, acting| {
-            let chain: Vec<String> = self.chain.iter().map(|(_, id)| id.clone()).collect();
+            let chain: Vec<String> = acting.chain.iter().map(|(_, id)| id.to_owned()).collect();
             let facts = RequestFacts {
                 request,
                 acting,
@@ -310,7 +310,9 @@ impl<'a> Side<'a> {
                 tag: self.policy.approvals.signing_key.is_some() && !completion.held,
             },
         };
-        let chain = self.chain.iter().map(|(at, id)| (*at, id.as_str())).collect();
+        let (at, id) = &self.outermost;
+        let nested = self.nested.iter().map(|(at, id)| (*at, id.as_str())).collect();
+        let chain = actor::Chain::of((*at, id.as_str()), nested);
         use_it(&request, &Acting { token: &token, issuer: self.terms, chain, mode: self.mode })
     }
 

@@ -90,8 +90,8 @@ pub(super) fn trace(
     if acting.mode == ActorMode::Delegated {
         ceilings.push(subject(policy, acting, action, target));
     }
-    for (entry, _) in &acting.chain {
-        let Some(actor) = policy.actors.get(*entry as usize) else { continue };
+    for (entry, _) in acting.chain.iter() {
+        let Some(actor) = policy.actors.get(entry as usize) else { continue };
         let own = actor.ceiling.covers(action, target);
         ceilings.push(Ceiling {
             of: CeilingOf::Actor(actor.id.clone()),

@@ -1,7 +1,7 @@
 //! A record of an earlier request, looked at again: what it lacks is not known, and may not matter.
 
 use super::{Ceiling, CeilingOf, Stage, Trace, assemble, ceilings, truth};
-use crate::decide::actor::Acting;
+use crate::decide::actor::{Acting, Chain};
 use crate::decide::ceiling::Granted;
 use crate::decide::facts::RequestFacts;
 use crate::decide::rules::{self, could_allow};
@@ -242,8 +242,10 @@ impl Recorded {
             // The policy of that time did not know the client; this one does.
             chain.push((entry, policy.actors.get(entry as usize).map_or("", |actor| &actor.id)));
         }
-        let (first, _) = chain.first().ok_or(Reason::UnknownActor)?;
-        let mode = policy.actors.get(*first as usize).ok_or(Reason::UnknownActor)?.mode;
+        let mut chain = chain.into_iter();
+        let outermost = chain.next().ok_or(Reason::UnknownActor)?;
+        let mode = policy.actors.get(outermost.0 as usize).ok_or(Reason::UnknownActor)?.mode;
+        let chain = Chain::of(outermost, chain.collect());
         Ok(Acting { token, issuer, chain, mode })
     }
 
@@ -258,17 +260,15 @@ impl Recorded {
             return Some(Found { resource, route: 0, action: self.action?, id, attributes });
         }
         let decoded = path::decode(raw);
-        let Match::Found { route: number, action, values } =
-            policy.routes.find(host, &decoded, method)
+        let Match::Found { route: number, action, id } = policy.routes.find(host, &decoded, method)
         else {
             return None;
         };
         let route = policy.routes.route(number)?;
-        let values: Vec<String> = values.into_iter().map(str::to_owned).collect();
+        let values = route.values(&id);
         let entry = policy.resources.get(route.resource as usize)?;
         let can_hold = action == Action::Read && method == "GET";
         let attributes = lookup::initial(entry, &route.variables, &values, can_hold);
-        let id = values.join("/");
         Some(Found { resource: route.resource, route: number, action, id, attributes })
     }
 

@@ -23,7 +23,6 @@ pub fn event(read: &Read, source: Option<&str>) -> Value {
         "type_uid": 600_300 + activity,
         "severity_id": if allowed { 1 } else { 2 },
         "time": record.time,
-        "duration": record.outcome.duration_ms,
         "status_id": if allowed { 1 } else { 2 },
         "status_code": record.reason,
         "metadata": metadata(record),
@@ -32,15 +31,20 @@ pub fn event(read: &Read, source: Option<&str>) -> Value {
             "operation": record.http.method,
             "service": { "name": service(record) },
             "request": { "uid": record.id },
-            "response": { "code": record.outcome.status },
         },
         "src_endpoint": source.map_or_else(|| json!({ "name": "not recorded" }), endpoint),
         "dst_endpoint": { "hostname": record.http.host },
         "http_request": { "http_method": record.http.method, "url": url(record) },
-        "http_response": { "code": record.outcome.status },
         "policy": policy(record),
         "unmapped": { "ambit": unmapped(read) },
     });
+    if let Some(status) = record.outcome.status {
+        event["api"]["response"] = json!({ "code": status });
+        event["http_response"] = json!({ "code": status });
+    }
+    if let Some(duration) = record.outcome.duration_ms {
+        event["duration"] = json!(duration);
+    }
     let Value::Object(members) = &mut event else { return event };
     members.extend(control(record));
     if let Some(agent) = record.actors.first() {

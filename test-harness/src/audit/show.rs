@@ -51,7 +51,7 @@ pub fn row(record: &Recorded, paint: Paint) -> String {
         "{} {} {:<3} {:<20} {:<32} {:<26} {}",
         paint.colour("2", &date(record.time)),
         paint.colour(code, &format!("{:<5}", record.effect.name())),
-        record.outcome.status,
+        record.outcome.status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
         record.reason,
         tame(&who),
         tame(&what),

@@ -269,7 +269,7 @@ impl Run<'_> {
         headers.extend(own.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())));
         let bytes: Vec<(&[u8], &[u8])> =
             headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
-        let ids = Ids { record: "explained".to_owned(), boot: "explained".to_owned() };
+        let ids = Ids { record: "explained".to_owned(), boot: "explained".into() };
         let mut enforcement = Enforcement::new(Rc::clone(engine), ids);
         let end = self.asked.body.is_empty();
         let event = Event::RequestHeaders { headers: &bytes, peer: &[], end };
