@@ -4,6 +4,7 @@ use super::{Assume, Replay, Told};
 use crate::decision::Reason;
 use crate::policy::compiled::{ActorNames, Policy};
 use crate::policy::document::ActorSource;
+use std::collections::BTreeMap;
 
 /// Agents that are tried where nothing says which one it was.
 const TRIED: usize = 64;
@@ -61,7 +62,7 @@ impl Replay<'_> {
             }
             _ => {}
         }
-        let chains = match self.chains(told, at) {
+        let chains = match self.chains(told, at, assumed) {
             Ok(chains) => chains,
             Err(reason) if same && stage == Stage::Judged => return Who::Refused(reason),
             // Refused in any case, and perhaps for what is looked at before.
@@ -115,7 +116,7 @@ impl Replay<'_> {
             let id = |entry: u32| {
                 policy.actors.get(entry as usize).map(|actor| (actor.id.clone(), actor.mode))
             };
-            let of = |names: std::collections::BTreeMap<String, u32>| {
+            let of = |names: BTreeMap<String, u32>| {
                 names.into_iter().map(|(name, entry)| (name, id(entry))).collect::<Vec<_>>()
             };
             format!(
@@ -130,7 +131,7 @@ impl Replay<'_> {
     }
 
     /// The chains it may be; an error where it can be none.
-    fn chains(&self, told: &Told<'_>, issuer: usize) -> Result<Vec<Chain>, Reason> {
+    fn chains(&self, told: &Told<'_>, issuer: usize, assumed: bool) -> Result<Vec<Chain>, Reason> {
         let policy = &self.new.policy;
         let names = policy.names.get(issuer).ok_or(Reason::UnknownIssuer)?;
         let by_id = |id: &str| {
@@ -143,13 +144,15 @@ impl Replay<'_> {
             // Every source must name the same entry, so this one alone settles which it can be.
             clients(policy, names, told.client)
         } else {
-            match told.actors.first().filter(|_| told.is_whole("actors")) {
-                Some(id) => match by_id(id) {
-                    Some(at) => vec![(at, id.clone())],
-                    // It may go by another name now.
-                    None => return Ok(self.everybody()),
-                },
-                None => return Ok(self.everybody()),
+            let Some(id) = told.actors.first().filter(|_| told.is_whole("actors")) else {
+                return Ok(self.everybody());
+            };
+            match (self.was().and_then(|was| self.heirs(was.policy(), id)), by_id(id)) {
+                (Some(heirs), _) => heirs,
+                (None, Some(at)) => vec![(at, id.clone())],
+                (None, None) if assumed => Vec::new(),
+                // It may go by another name now.
+                (None, None) => return Ok(self.everybody()),
             }
         };
         if firsts.is_empty() {
@@ -165,6 +168,37 @@ impl Replay<'_> {
             .into_iter()
             .map(|first| std::iter::once(first).chain(nested.clone()).collect())
             .collect())
+    }
+
+    /// Whom the names of an agent that was in force stand for now; `None` where it went by a name that
+    /// no policy lists.
+    fn heirs(&self, was: &Policy, id: &str) -> Option<Chain> {
+        let new = &self.new.policy;
+        let entry = (0..).zip(&was.actors).find(|(_, actor)| actor.id == id).map(|(at, _)| at)?;
+        let mut found: Vec<u32> = Vec::new();
+        let mut look = |before: &BTreeMap<String, u32>, after: &BTreeMap<String, u32>| {
+            let names = before.iter().filter(|(_, at)| **at == entry);
+            found.extend(names.filter_map(|(name, _)| after.get(name).copied()));
+        };
+        look(&was.spiffe, &new.spiffe);
+        let mut dynamic = Vec::new();
+        for (issuer, before) in was.issuers.iter().zip(&was.names) {
+            let at = new.issuers.iter().position(|other| other.issuer == issuer.issuer);
+            let Some(after) = at.and_then(|at| new.names.get(at)) else { continue };
+            look(&before.client_ids, &after.client_ids);
+            look(&before.subs, &after.subs);
+            // A `sub` may be a client id, too.
+            look(&before.subs, &after.client_ids);
+            look(&before.client_ids, &after.subs);
+            dynamic.extend(after.dynamic.iter().map(|(entry, _)| *entry));
+        }
+        if found.is_empty() {
+            found = dynamic;
+        }
+        found.sort_unstable();
+        found.dedup();
+        let named = |at: u32| new.actors.get(at as usize).map(|actor| (at, actor.id.clone()));
+        Some(found.into_iter().filter_map(named).collect())
     }
 
     /// Whether the actor acts in the way it acted: true, perhaps (false), or not (an error).
