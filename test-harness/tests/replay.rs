@@ -291,3 +291,53 @@ fn what_an_edited_policy_decides_is_always_among_what_replay_says() {
     let of = |kind: &str| counts.get(kind).copied().unwrap_or_default();
     assert!(of("changes") > 300 && of("same") > 4 * of("depends"), "{counts:?}");
 }
+#[test]
+fn zz_explain_agrees() {
+    let mut wrong = Vec::new();
+    let mut n = 0;
+    for (name, file) in suites() {
+        let mut source: Value = serde_json::from_str(&file.compiled().unwrap()).unwrap();
+        source.as_object_mut().unwrap().remove("source");
+        let native = Native::new(&file).unwrap();
+        let lines: Vec<(String, String)> = file
+            .requests
+            .iter()
+            .map(|ask| (ask.name.clone(), native.record(ask, ask.mint().as_deref())))
+            .collect();
+        for (edit, policy) in edits(&source) {
+            let mut edited = file.clone();
+            edited.policy = policy.to_string();
+            let Ok(new) = Policy::load("policy", edited.compiled().unwrap().as_bytes()) else {
+                continue;
+            };
+            let alone = Replay::new(&new, None);
+            for (request, line) in &lines {
+                let record = Read::of(line).unwrap().record;
+                let outlook =
+                    ambit::trace::Recorded::read(line).unwrap().review(&new.policy).outlook;
+                let answer = alone.answer(&told(&record), Assume::Identity);
+                let definite = match &outlook {
+                    ambit::trace::Outlook::Allow => Some(true),
+                    ambit::trace::Outlook::Deny => Some(false),
+                    _ => None,
+                };
+                n += 1;
+                if let Some(d) = definite
+                    && !answer.possible.iter().any(|one| one.allowed == d)
+                {
+                    wrong.push(format!(
+                        "{name}: {edit}: {request}: {} {outlook:?} {:?}",
+                        record.reason,
+                        answer.allowed()
+                    ));
+                }
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {n}\n{}",
+        wrong.len(),
+        wrong.iter().step_by(9).take(40).cloned().collect::<Vec<_>>().join("\n")
+    );
+}

@@ -1,6 +1,6 @@
 //! What came of a log, for people and for programs.
 
-use super::tally::{Change, Kind, Outcome, Seen, Tally};
+use super::tally::{Change, Kind, Outcome, Placed, Seen, Tally};
 use crate::audit::show::tame;
 use crate::demo::live::Paint;
 use ambit::policy::Policy;
@@ -140,23 +140,47 @@ fn block(change: &Change, seen: &Seen, paint: Paint) -> String {
     out
 }
 
+/// All that can come of a request: one outcome as it is, of several the rules that may allow it and
+/// the reasons for which it may be refused.
 fn outcomes(all: &BTreeSet<Outcome>, paint: Paint) -> String {
-    let all: Vec<String> = all.iter().rev().map(|one| outcome(one, paint)).collect();
-    all.join(", or ")
+    let (allows, denies): (Vec<&Outcome>, Vec<&Outcome>) = all.iter().partition(|one| one.allowed);
+    let one = |all: &[&Outcome]| match all {
+        [] => None,
+        [one] => Some(outcome(one, paint)),
+        several => {
+            let word = if several.iter().all(|one| one.allowed) {
+                paint.colour("1;32", "allow")
+            } else {
+                paint.colour("1;31", "deny")
+            };
+            let reasons: BTreeSet<&str> = several.iter().map(|one| one.reason.as_str()).collect();
+            let reasons: Vec<String> = reasons.into_iter().map(tame).collect();
+            let rules: BTreeSet<&Placed> = several.iter().flat_map(|one| &one.rules).collect();
+            let rules: Vec<String> = rules.into_iter().map(rule).collect();
+            let by = if rules.is_empty() {
+                String::new()
+            } else {
+                format!(", by any of {}", rules.join(", "))
+            };
+            Some(format!("{word} for any of {}{by}", reasons.join(", ")))
+        }
+    };
+    let both: Vec<String> = [one(&allows), one(&denies)].into_iter().flatten().collect();
+    both.join("; or ")
+}
+
+fn rule((id, place): &Placed) -> String {
+    match place {
+        Some(place) => format!("`{}` ({place})", tame(id)),
+        None => format!("`{}`", tame(id)),
+    }
 }
 
 fn outcome(one: &Outcome, paint: Paint) -> String {
     let (word, code) = if one.allowed { ("allow", "1;32") } else { ("deny", "1;31") };
     let mut text = format!("{} {}", paint.colour(code, word), tame(&one.reason));
     if !one.rules.is_empty() {
-        let rules: Vec<String> = one
-            .rules
-            .iter()
-            .map(|(id, place)| match place {
-                Some(place) => format!("`{}` ({place})", tame(id)),
-                None => format!("`{}`", tame(id)),
-            })
-            .collect();
+        let rules: Vec<String> = one.rules.iter().map(rule).collect();
         text.push_str(&format!(" by {}", rules.join(", ")));
     }
     if !one.approval.is_empty() {
