@@ -46,9 +46,16 @@ pub(crate) struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    /// Of actors that were identified some other way.
+    /// The chain of these actors; `None` without any.
     #[cfg(feature = "author")]
-    pub(super) const fn of(outermost: (u32, &'a str), nested: Vec<(u32, &'a str)>) -> Self {
+    pub(crate) fn of(mut actors: impl Iterator<Item = (u32, &'a str)>) -> Option<Self> {
+        let outermost = actors.next()?;
+        Some(Self { outermost, nested: actors.collect() })
+    }
+
+    /// The chain of an actor and those within.
+    #[cfg(feature = "author")]
+    pub(super) const fn led_by(outermost: (u32, &'a str), nested: Vec<(u32, &'a str)>) -> Self {
         Self { outermost, nested }
     }
 

@@ -82,10 +82,8 @@ fn assemble(
     (decision, stage, ceilings, gaps): (Decision, Stage, Vec<Ceiling>, bool),
 ) -> Trace {
     let place = place(policy, request);
-    let chain: Vec<String> = acting
-        .iter()
-        .flat_map(|acting| acting.chain.iter().map(|(_, id)| (*id).to_owned()))
-        .collect();
+    let chain: Vec<String> =
+        acting.iter().flat_map(|acting| acting.chain.iter().map(|(_, id)| id.to_owned())).collect();
     let facts = acting.zip(place).map(|(acting, (mapped, resource))| RequestFacts {
         request,
         acting,

@@ -11,7 +11,7 @@ mod unheard;
 
 use super::compiled::{Policy, RuleEntry};
 use super::document::Document;
-use super::error::{Place, Severity};
+use super::error::Place;
 use super::walk;
 use crate::request::Action;
 use std::collections::BTreeSet;
@@ -38,13 +38,13 @@ pub struct Finding {
 #[must_use]
 pub fn lint(policy: &Policy) -> Vec<Finding> {
     let Some(source) = policy.source.clone() else { return Vec::new() };
-    let (document, problems) = walk::walk(&source);
-    let mut lint = Lint { policy, document: &document, found: Vec::new() };
-    for problem in problems {
-        if problem.severity == Severity::Warning {
-            lint.add("loaded-with-doubt", &problem.pointer, problem.message, "", "");
-        }
-    }
+    lint_document(policy, &walk::walk(&source).0)
+}
+
+/// As [`lint`], of a policy and the document it was compiled from.
+#[must_use]
+pub fn lint_document(policy: &Policy, document: &Document) -> Vec<Finding> {
+    let mut lint = Lint { policy, document, found: Vec::new() };
     lint.dead();
     lint.shadowed();
     lint.wider_than_names();

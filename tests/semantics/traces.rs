@@ -1,11 +1,13 @@
 //! What a trace says of a decision is what decided it.
 
-use super::world::{Ask, Dice, ISSUERS, NOW, RESOURCES, World};
+use super::world::{Ask, Dice, ISSUERS, Known, NOW, RESOURCES, World};
 use super::{decided, try_all, with_request};
 use ambit::decision::{Effect, Reason};
 use ambit::policy::Policy;
 use ambit::policy::condition::{Part, PartKind, Truth};
 use ambit::policy::document::{Effect as RuleEffect, Tier};
+use ambit::policy::lint::lint_document;
+use ambit::request::Action;
 use ambit::trace::{CeilingOf, Outlook, Recorded, RuleTrace, Stage, Trace, trace};
 use std::collections::BTreeMap;
 
@@ -188,4 +190,65 @@ fn what_a_record_is_said_to_lead_to_is_what_its_request_leads_to() {
         assert_eq!(said, now.effect == Effect::Allow, "{record:#?}\n{now:#?}\n{reviewed:#?}");
     });
     assert!(allow > 300 && deny > 300, "{allow} allow, {deny} deny, {depends} depend");
+}
+
+/// A request as a gateway would make it of its method, with nothing pending.
+fn as_sent(ask: &mut Ask) -> bool {
+    let Some((_, action)) = ask.mapped else { return false };
+    ask.method = match action {
+        Action::Read => "GET",
+        Action::Write => "POST",
+        Action::Delete => "DELETE",
+        Action::Admin => return false,
+    };
+    if matches!(ask.owner, Known::Pending(_)) {
+        ask.owner = Known::Value("alice");
+    }
+    // What the answer tells, only a held read can know.
+    if matches!(ask.tenant, Known::Pending(_)) || action != Action::Read {
+        ask.tenant = Known::Unknown;
+    }
+    (ask.grant, ask.host_tags) = (None, true);
+    true
+}
+
+#[test]
+fn a_rule_that_is_said_to_be_idle_changes_no_decision() {
+    let mut tried: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut dice = Dice(34);
+    for _ in 0..1500 {
+        let world = World::random(&mut dice);
+        let policy = world.load().policy;
+        for finding in lint_document(&policy, &world.document()) {
+            let number = finding.pointer.strip_prefix("/rules/");
+            let number = number.and_then(|rest| rest.split('/').next()?.parse::<usize>().ok());
+            let (Some(number), code) = (number, finding.code) else { continue };
+            if !matches!(
+                code,
+                "never-matches" | "shadowed" | "beyond-every-agent" | "always-denies"
+            ) {
+                continue;
+            }
+            let mut without = world.clone();
+            if code == "always-denies" {
+                without.rules[number].when = None;
+            } else {
+                without.rules.remove(number);
+            }
+            let without = without.load().policy;
+            for _ in 0..40 {
+                let mut ask = Ask::random(&mut dice, &world);
+                ask.mend(&mut dice, &world);
+                if !as_sent(&mut ask) {
+                    continue;
+                }
+                let (with, left) = (decided(&policy, &ask), decided(&without, &ask));
+                assert_eq!(with.effect, left.effect, "{finding:#?}\n{ask:#?}\n{world:#?}");
+                *tried.entry(code).or_default() += 1;
+            }
+        }
+    }
+    for code in ["never-matches", "shadowed", "beyond-every-agent", "always-denies"] {
+        assert!(tried.get(code).is_some_and(|count| *count > 300), "{code} of {tried:?}");
+    }
 }

@@ -312,7 +312,7 @@ impl<'a> Side<'a> {
         };
         let (at, id) = &self.outermost;
         let nested = self.nested.iter().map(|(at, id)| (*at, id.as_str())).collect();
-        let chain = actor::Chain::of((*at, id.as_str()), nested);
+        let chain = actor::Chain::led_by((*at, id.as_str()), nested);
         use_it(&request, &Acting { token: &token, issuer: self.terms, chain, mode: self.mode })
     }
 

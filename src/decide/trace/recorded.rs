@@ -10,7 +10,7 @@ use crate::enforcement::lookup;
 use crate::identity::{Principal, VerifiedToken};
 use crate::policy::compiled::{IssuerTerms, Policy};
 use crate::policy::condition::Truth;
-use crate::policy::document::{Tier, TokenScopes};
+use crate::policy::document::{ActorSource, Tier, TokenScopes};
 use crate::policy::routes::Match;
 use crate::policy::scope::Target;
 use crate::request::json::{self, Json, JsonLimits};
@@ -101,8 +101,8 @@ impl Recorded {
             Some(inner) => inner.clone(),
             None => parsed,
         };
-        if inner.member("v").and_then(Json::as_i64) != Some(1) {
-            return Err(error("no record of version 1; expected `\"v\": 1`".to_owned()));
+        if inner.member("v").is_some_and(|version| version.as_i64() != Some(1)) {
+            return Err(error("a record of another version; expected 1".to_owned()));
         }
         let trunc = inner.member("trunc").map(texts).unwrap_or_default();
         let text = |pointer: &str| {
@@ -114,6 +114,14 @@ impl Recorded {
         let words = |name: &str| inner.member(name).map(texts).unwrap_or_default();
         let pair = |one: &str, other: &str| Some((text(one)?, text(other).unwrap_or_default()));
         let action = text("/action").and_then(|name| Action::parse(&name));
+        let issuer = text("/issuer").unwrap_or_default();
+        let actors = words("actors");
+        // What would be said twice is said once.
+        let realm = text("/subject/realm").unwrap_or_else(|| issuer.clone());
+        let client = text("/client").or_else(|| match actors.as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        });
         Ok(Self {
             id: text("/id").unwrap_or_default(),
             time: Timestamp::from_millis(
@@ -123,10 +131,10 @@ impl Recorded {
             reason: text("/reason").ok_or_else(|| error("a record without `reason`".to_owned()))?,
             rules: words("rules"),
             policy: pair("/policy/name", "/policy/hash").unwrap_or_default(),
-            subject: text("/subject/realm").zip(text("/subject/id")),
-            actors: words("actors"),
-            client: text("/client").unwrap_or_default(),
-            issuer: text("/issuer").unwrap_or_default(),
+            subject: text("/subject/id").map(|id| (realm, id)),
+            actors,
+            client: client.unwrap_or_default(),
+            issuer,
             action,
             resource: pair("/resource/type", "/resource/id"),
             http: ["/http/method", "/http/host", "/http/path"]
@@ -232,6 +240,11 @@ impl Recorded {
             [(only, _)] => Some(*only),
             _ => None,
         });
+        // A client that is recorded and that nobody lists is nobody.
+        let listed = by_client.is_some() || installation.is_some() || self.client.is_empty();
+        if !listed && policy.actor_from.contains(&ActorSource::ClientId) {
+            return Err(Reason::UnknownActor);
+        }
         let mut chain: Vec<(u32, &str)> = Vec::new();
         for (at, name) in self.actors.iter().enumerate() {
             let client = by_client.filter(|_| at == 0 && self.actors.len() == 1);
@@ -242,10 +255,9 @@ impl Recorded {
             // The policy of that time did not know the client; this one does.
             chain.push((entry, policy.actors.get(entry as usize).map_or("", |actor| &actor.id)));
         }
-        let mut chain = chain.into_iter();
-        let outermost = chain.next().ok_or(Reason::UnknownActor)?;
-        let mode = policy.actors.get(outermost.0 as usize).ok_or(Reason::UnknownActor)?.mode;
-        let chain = Chain::of(outermost, chain.collect());
+        let (first, _) = chain.first().copied().ok_or(Reason::UnknownActor)?;
+        let mode = policy.actors.get(first as usize).ok_or(Reason::UnknownActor)?.mode;
+        let chain = Chain::of(chain.into_iter()).ok_or(Reason::UnknownActor)?;
         Ok(Acting { token, issuer, chain, mode })
     }
 
@@ -265,10 +277,9 @@ impl Recorded {
             return None;
         };
         let route = policy.routes.route(number)?;
-        let values = route.values(&id);
         let entry = policy.resources.get(route.resource as usize)?;
         let can_hold = action == Action::Read && method == "GET";
-        let attributes = lookup::initial(entry, &route.variables, &values, can_hold);
+        let attributes = lookup::initial(entry, &route.variables, &route.values(&id), can_hold);
         Some(Found { resource: route.resource, route: number, action, id, attributes })
     }
 

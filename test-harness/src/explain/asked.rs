@@ -199,7 +199,7 @@ mod tests {
             ("{\"url\": 1}", "invalid type"),
             ("{\"uri\": \"x\"}", "unknown field `uri`"),
             ("{}", "a request without `url`"),
-            ("{\"reason\": \"denied\"}", "no record of version 1"),
+            ("{\"reason\": \"denied\", \"v\": 2}", "a record of another version"),
             ("curl", "no URL"),
         ] {
             let error = read_request(text, None).unwrap_err();

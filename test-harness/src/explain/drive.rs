@@ -380,6 +380,3 @@ fn put(into: &mut Value, pointer: &str, value: &Value) {
     }
     *at = value.clone();
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,7 +2,7 @@
 
 use super::Explained;
 use super::excerpt;
-use super::outline::{Mark, Outline};
+use super::outline::{Mark, Outline, plain};
 use std::collections::BTreeMap;
 
 const STYLE: &str = include_str!("explain.css");
@@ -25,7 +25,7 @@ pub(super) fn page(explained: &Explained) -> String {
          <div><h1>{request}</h1>\n<p>{because}</p></div>\n</header>\n\
          <main>\n<section>\n<h2>Why</h2>\n<ul class=\"notes\">\n{notes}</ul>\n\
          <ul class=\"steps\">\n{steps}</ul>\n</section>\n\
-         <section>\n<h2>{file}</h2>\n{source}</section>\n</main>\n</body>\n</html>\n",
+         <section>\n<h2 class=\"file\">{file}</h2>\n{source}</section>\n</main>\n</body>\n</html>\n",
         title = escaped(&format!("{} {}", outline.text, explained.request)),
         word = escaped(&outline.text),
         request = escaped(&explained.request),
@@ -92,18 +92,14 @@ fn source(explained: &Explained) -> String {
 /// Text as it may stand in HTML and XML, in an attribute too.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
+    for letter in plain(text).chars() {
         match letter {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // Neither XML nor a reader's eye can bear them.
-            control if control.is_control() && control != '\n' && control != '\t' => {
-                out.push('\u{fffd}');
-            }
-            plain => out.push(plain),
+            other => out.push(other),
         }
     }
     out

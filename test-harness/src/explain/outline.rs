@@ -377,6 +377,16 @@ fn what(trace: &Trace) -> String {
     }
 }
 
+/// Text that moves no cursor and turns no line around: what does is shown as one replacement letter.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let moves = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|letter| if moves(letter) { '\u{fffd}' } else { letter }).collect()
+}
+
 fn note(text: &str) -> Outline {
     Outline { text: text.to_owned(), ..Outline::default() }
 }

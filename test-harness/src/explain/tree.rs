@@ -1,13 +1,13 @@
 //! An outline as a tree of text.
 
-use super::outline::{Mark, Outline};
+use super::outline::{Mark, Outline, plain};
 use crate::demo::live::Paint;
 
 /// Draws it, a line each.
 pub(super) fn draw(outline: &Outline, paint: Paint) -> String {
     let mut out = String::new();
     let verdict = paint.colour(&format!("1;{}", colour(outline.mark)), &outline.text);
-    out.push_str(&format!("{verdict}  {}\n", outline.aside));
+    out.push_str(&format!("{verdict}  {}\n", plain(&outline.aside)));
     for line in &outline.under {
         draw_top(line, paint, &mut out);
     }
@@ -16,7 +16,7 @@ pub(super) fn draw(outline: &Outline, paint: Paint) -> String {
 
 fn draw_top(line: &Outline, paint: Paint, out: &mut String) {
     if line.mark == Mark::Aside && line.under.is_empty() && !line.faint {
-        out.push_str(&format!("{}\n", paint.colour("2", &line.text)));
+        out.push_str(&format!("{}\n", paint.colour("2", &plain(&line.text))));
         return;
     }
     out.push_str(&format!("{}\n", told(line, paint)));
@@ -40,12 +40,12 @@ fn told(line: &Outline, paint: Paint) -> String {
         (false, true) => "2",
         (false, false) => "0",
     };
-    let mut told = format!("{mark} {}", paint.colour(style, &line.text));
+    let mut told = format!("{mark} {}", paint.colour(style, &plain(&line.text)));
     if line.line > 0 {
         told.push_str(&paint.colour("2", &format!(":{}", line.line)));
     }
     if !line.aside.is_empty() {
-        told.push_str(&format!("  {}", paint.colour("2", &line.aside)));
+        told.push_str(&format!("  {}", paint.colour("2", &plain(&line.aside))));
     }
     told
 }
