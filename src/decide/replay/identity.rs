@@ -79,6 +79,9 @@ impl Replay<'_> {
         };
         let mut may_fail = Vec::new();
         match stage {
+            Stage::Judged if assumed && self.may_be_unlisted(told, at) => {
+                may_fail.push(Some(Reason::UnknownActor));
+            }
             Stage::Judged if same && names => {}
             Stage::Judged => may_fail.push(None),
             Stage::Credential | Stage::Times | Stage::Identity | Stage::Unknown => {
@@ -158,16 +161,36 @@ impl Replay<'_> {
         if firsts.is_empty() {
             return Err(Reason::UnknownActor);
         }
-        let nested: Chain = told
-            .actors
-            .iter()
-            .skip(1)
-            .filter_map(|id| by_id(id).map(|at| (at, id.clone())))
-            .collect();
+        let mut nested: Chain = Vec::new();
+        for id in told.actors.iter().skip(1) {
+            let heirs = self.was().and_then(|was| self.heirs(was.policy(), id));
+            let known = by_id(id).map(|at| (at, id.clone()));
+            match (heirs.as_deref(), known) {
+                (Some([]), _) => return Err(Reason::UnknownActor),
+                (Some([heir]), _) => nested.push(heir.clone()),
+                (Some(_), _) => {}
+                (None, Some(known)) => nested.push(known),
+                (None, None) if assumed => return Err(Reason::UnknownActor),
+                // Left out, it narrows nothing; that it may deny is told by whoever asked.
+                (None, None) => {}
+            }
+        }
         Ok(firsts
             .into_iter()
             .map(|first| std::iter::once(first).chain(nested.clone()).collect())
             .collect())
+    }
+
+    /// Whether an agent may have gone by a client id that is its own id, which a record then does not
+    /// say twice, and that nobody goes by now.
+    fn may_be_unlisted(&self, told: &Told<'_>, issuer: usize) -> bool {
+        let names = self.new.policy.names.get(issuer);
+        match told.actors {
+            [only] if told.client.is_empty() => {
+                names.is_none_or(|names| !names.client_ids.contains_key(only))
+            }
+            _ => false,
+        }
     }
 
     /// Whom the names of an agent that was in force stand for now; `None` where it went by a name that
