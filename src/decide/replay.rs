@@ -13,6 +13,7 @@
 mod gates;
 mod identity;
 mod open;
+mod place;
 mod side;
 mod ties;
 
@@ -151,9 +152,9 @@ impl<'a> Replay<'a> {
                 answer.deny(reason);
                 answer.deny(None);
                 answer.lacks("token");
-                match side::place(&self.new.policy, told) {
-                    side::Place::Unmapped => answer.deny(Some(Reason::UnmappedRequest)),
-                    side::Place::Found { .. } | side::Place::Unknown => answer.allow_perhaps(),
+                match place::place(&self.new.policy, told) {
+                    place::Place::Unmapped => answer.deny(Some(Reason::UnmappedRequest)),
+                    place::Place::Found { .. } | place::Place::Unknown => answer.allow_perhaps(),
                 }
             }
             Who::Someone { chains, may_fail, same } => {

@@ -45,7 +45,6 @@ pub fn millis(text: &str) -> Result<i64, String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
 

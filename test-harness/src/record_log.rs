@@ -262,7 +262,6 @@ impl Skipped {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
     use crate::recorded::LINE;

@@ -335,7 +335,6 @@ impl Recorded {
 pub(crate) const LINE: &str = r#"{"action":"read","actors":["bot"],"boot":"8rky5yKHm1hQ5A","effect":"allow","http":{"host":"api","method":"GET","path":"/d/7"},"id":"8rky5yKHm1hQ5AAAAAAAAg","outcome":{"bytes":5,"duration_ms":3,"forwarded":true,"status":200},"policy":{"hash":"h","name":"p"},"reason":"allowed-by-rule","resource":{"id":"7","type":"d"},"subject":{"id":"alice","realm":"r"},"time":1800000000000,"v":1}"#;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
 

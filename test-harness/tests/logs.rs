@@ -1,6 +1,6 @@
 //! `ambit replay` and `ambit audit` as commands, over logs of real records.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use ambit_test_harness::proxy_host::{Gateway, Module, Request, Response};
 use ambit_test_harness::scenario::{Native, ScenarioFile};

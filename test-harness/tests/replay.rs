@@ -248,6 +248,7 @@ fn edits(policy: &Value) -> Vec<(String, Value)> {
 #[test]
 fn what_an_edited_policy_decides_is_always_among_what_replay_says() {
     let (mut wrong, mut counts) = (Vec::new(), BTreeMap::<&str, usize>::new());
+    let mut edited_policies = 0;
     for (name, file) in suites() {
         let old = load(&file.compiled().unwrap());
         let before = records(&file);
@@ -258,6 +259,7 @@ fn what_an_edited_policy_decides_is_always_among_what_replay_says() {
             edited.policy = policy.to_string();
             let text = edited.compiled().unwrap();
             let Ok(new) = Policy::load("policy", text.as_bytes()) else { continue };
+            edited_policies += 1;
             let after = records(&edited);
             let (beside, alone) = (Replay::new(&new, Some(&old)), Replay::new(&new, None));
             for ((request, was), (_, now)) in before.iter().zip(&after) {
@@ -291,6 +293,7 @@ fn what_an_edited_policy_decides_is_always_among_what_replay_says() {
     );
     let of = |kind: &str| counts.get(kind).copied().unwrap_or_default();
     assert!(of("changes") > 300 && of("same") > 4 * of("depends"), "{counts:?}");
+    assert!(edited_policies > 250, "{edited_policies}");
 }
 /// `ambit explain` shows a record under another policy part by part, and takes more for granted; where
 /// it is sure, `ambit replay` must not say the opposite.

@@ -1,8 +1,11 @@
 //! One policy's view of a recorded request: what it maps to, and what each rule says of it as far as
 //! the record tells.
 
+mod gaps;
+
 use super::Told;
 use super::identity::Chain;
+use super::place::Place;
 use crate::decide::actor::{self, Acting};
 use crate::decide::ceiling::{Ceilings, Granted, within_subjects};
 use crate::decide::facts::RequestFacts;
@@ -11,18 +14,15 @@ use crate::decide::rules::verdict;
 use crate::decision::Decision;
 use crate::enforcement::lookup;
 use crate::identity::{ClaimState, VerifiedToken};
-use crate::policy::compiled::{
-    AttributeEntry, CompiledSource, IssuerTerms, Policy, ResourceEntry, RuleEntry,
-};
-use crate::policy::condition::{Condition, Facts, MAX_STEPS, Slot, Truth, Verdict};
+use crate::policy::compiled::{CompiledSource, IssuerTerms, Policy, ResourceEntry, RuleEntry};
+use crate::policy::condition::{Condition, MAX_STEPS, Slot, Truth, Verdict};
 use crate::policy::document::{ActorMode, Effect as RuleEffect, Mode, Tier, TokenScopes};
-use crate::policy::routes::Match;
 use crate::policy::scope::Target;
-use crate::policy::value::{Fact, Source, Sources, Value};
+use crate::policy::value::{Source, Sources, Value};
 use crate::request::{
     AccessRequest, Action, ActionSet, AttributeState, Credential, HostAbilities, HttpFacts, Mapped,
-    path,
 };
+use gaps::Heard;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,45 +93,6 @@ pub(super) struct Open<'a> {
     sources: Sources,
     /// Whether it asks for more than one thing, so that it may be settled before all are told.
     mixed: bool,
-}
-
-/// What a path means to a policy.
-pub(super) enum Place {
-    Found {
-        resource: u32,
-        route: u32,
-        action: Action,
-        id: String,
-    },
-    Unmapped,
-    /// The path is not whole.
-    Unknown,
-}
-
-/// Where the request leads.
-pub(super) fn place(policy: &Policy, told: &Told<'_>) -> Place {
-    if !told.is_whole("http.path") || !told.is_whole("http.host") {
-        return Place::Unknown;
-    }
-    let decoded = path::decode(told.path);
-    match policy.routes.find(told.host, &decoded, told.method) {
-        Match::Found { route, action, id } => {
-            let Some(found) = policy.routes.route(route) else { return Place::Unmapped };
-            Place::Found { resource: found.resource, route, action, id }
-        }
-        Match::TooLong | Match::Unmapped => Place::Unmapped,
-    }
-}
-
-/// The place a record names, where the path that led there is not whole.
-pub(super) fn recorded_place(policy: &Policy, told: &Told<'_>) -> Place {
-    let found = (0..).zip(&policy.resources).find(|(_, entry)| entry.id == told.resource);
-    match (found, Action::parse(told.action)) {
-        (Some((resource, _)), Some(action)) => {
-            Place::Found { resource, route: u32::MAX, action, id: String::new() }
-        }
-        _ => Place::Unmapped,
-    }
 }
 
 impl<'a> Side<'a> {
@@ -227,33 +188,6 @@ impl<'a> Side<'a> {
             .any(|slot| open(*slot) && !matches!(slot, Slot::ResourceAttribute(_)));
         let mixed = (by_token && !sources.is_empty()) || (sources.lookup && sources.response);
         Said::Open(Open { when, sources, mixed })
-    }
-
-    /// Whether a record leaves this out.
-    fn leaves_out(&self, slot: Slot, same_person: bool) -> bool {
-        let whole = |member| self.told.is_whole(member);
-        match slot {
-            Slot::SubjectClaim(_) | Slot::SubjectGroups | Slot::SubjectScopes => true,
-            Slot::ActorChain | Slot::ActorId => !whole("actors"),
-            Slot::ResourceAttribute(number) => {
-                let at = self.resource.attributes.iter().position(|entry| entry.number == number);
-                let state = at.and_then(|at| self.attributes.get(at));
-                matches!(state, Some(AttributeState::Pending(_)))
-            }
-            Slot::ResourceId => !whole("http.path"),
-            Slot::RequestHost => !whole("http.host"),
-            Slot::RequestPath => !whole("http.path"),
-            Slot::SubjectId => !same_person || !whole("subject.id"),
-            Slot::SubjectRealm => !same_person || !whole("subject.realm"),
-            Slot::Action
-            | Slot::ActorIssuer
-            | Slot::ActorMode
-            | Slot::Args
-            | Slot::RequestMethod
-            | Slot::RequestTime
-            | Slot::ResourceType
-            | Slot::SubjectIssuer => false,
-        }
     }
 
     const fn mapped(&self) -> Mapped<'_> {
@@ -377,7 +311,8 @@ impl<'a> Side<'a> {
                     lookup: open.sources.lookup && !told.lookup,
                     response: open.sources.response && !told.response,
                 };
-                if !waits_for.is_empty() && !(early && open.mixed) {
+                let heard_early = early && open.mixed;
+                if !waits_for.is_empty() && !heard_early {
                     return Verdict { truth: Truth::Unknown, waits_for };
                 }
                 if completion.missed && open.sources.lookup {
@@ -438,62 +373,5 @@ impl<'a> Side<'a> {
     /// Whether a look-up may have failed.
     pub(super) fn asks_look_ups(&self) -> bool {
         self.open().any(|open| open.sources.lookup)
-    }
-
-    fn attribute(&self, slot: Slot) -> Option<&'a AttributeEntry> {
-        let Slot::ResourceAttribute(number) = slot else { return None };
-        self.resource.attributes.iter().find(|entry| entry.number == number)
-    }
-
-    /// What a condition asks for that the record lacks, by name.
-    pub(super) fn lacks(&self, when: &Condition) -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
-        for slot in when.slots().iter().filter(|slot| self.leaves_out(**slot, true)) {
-            let name = match slot {
-                Slot::ResourceAttribute(_) => match self.attribute(*slot) {
-                    Some(entry) => match &entry.from {
-                        CompiledSource::Lookup(_) => format!("look-up `{}`", entry.name),
-                        CompiledSource::Response(_) => format!("response `{}`", entry.name),
-                        CompiledSource::Path(_) => "path".to_owned(),
-                    },
-                    None => continue,
-                },
-                Slot::SubjectClaim(_) => {
-                    names.extend(claims(when.source()));
-                    continue;
-                }
-                Slot::SubjectGroups => "groups".to_owned(),
-                Slot::SubjectScopes => "token scopes".to_owned(),
-                Slot::ActorChain | Slot::ActorId => "actors".to_owned(),
-                Slot::SubjectId | Slot::SubjectRealm => "subject".to_owned(),
-                Slot::RequestHost => "host".to_owned(),
-                _ => "path".to_owned(),
-            };
-            names.insert(name);
-        }
-        names
-    }
-}
-
-/// The claims that a condition's text names.
-fn claims(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split("subject.").skip(1).filter_map(|rest| {
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-        let name = rest.get(..end)?;
-        let known = matches!(name, "id" | "realm" | "issuer" | "groups" | "scopes" | "");
-        (!known).then(|| format!("claim `{name}`"))
-    })
-}
-
-/// Facts of which some are left out.
-struct Heard<'a> {
-    facts: &'a RequestFacts<'a>,
-    open: &'a dyn Fn(Slot) -> bool,
-}
-
-impl Facts for Heard<'_> {
-    fn fact(&self, slot: Slot) -> Fact<'_> {
-        // Whoever knows more than the record could still tell.
-        if (self.open)(slot) { Fact::Pending(Source::Lookup) } else { self.facts.fact(slot) }
     }
 }

@@ -93,7 +93,6 @@ impl Filter {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
     use crate::recorded::{LINE, Read};
@@ -143,10 +142,7 @@ mod tests {
                 window: Window { since: Some(1_800_000_000_001), until: None },
                 ..fitting.clone()
             },
-            Filter {
-                window: Window { since: None, until: Some(1_800_000_000_000) },
-                ..fitting.clone()
-            },
+            Filter { window: Window { since: None, until: Some(1_800_000_000_000) }, ..fitting },
         ] {
             assert!(!other.fits(&record), "{other:?}");
         }

@@ -73,7 +73,6 @@ pub fn tame(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
     use crate::recorded::{LINE, Read};

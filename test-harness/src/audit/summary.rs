@@ -233,7 +233,6 @@ impl Summary {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
     use crate::recorded::{LINE, Read};

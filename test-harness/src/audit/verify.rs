@@ -342,5 +342,4 @@ pub fn number(boot: &str, id: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests;
