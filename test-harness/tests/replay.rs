@@ -1,6 +1,11 @@
 //! Records of every example policy's requests, replayed.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly"
+)]
 
 use ambit::policy::{Loaded, Policy};
 use ambit::replay::{Answer, Assume, Possible, Replay};

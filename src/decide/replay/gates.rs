@@ -276,11 +276,9 @@ impl Judging<'_> {
 
 /// Every subset of the groups, and that they are withheld.
 fn combinations(names: &BTreeSet<&str>) -> Vec<Option<Vec<String>>> {
-    if names.is_empty() || names.len() > GROUPS {
-        return vec![None];
-    }
+    // That somebody is in no group is known of those whose groups are.
     let mut all = vec![Some(Vec::new())];
-    for name in names {
+    for name in names.iter().filter(|_| names.len() <= GROUPS) {
         let with: Vec<_> = all
             .iter()
             .flatten()

@@ -64,16 +64,16 @@ impl Replay<'_> {
         }
         let chains = match self.chains(told, at, assumed) {
             Ok(chains) => chains,
-            Err(reason) if same && stage == Stage::Judged => return Who::Refused(reason),
+            Err(reason) if same && stage == Stage::Judged && self.looks_alike() => {
+                return Who::Refused(reason);
+            }
             // Refused in any case, and perhaps for what is looked at before.
             Err(reason) => {
                 let mut may_fail = vec![Some(reason)];
                 if stage != Stage::Judged {
                     may_fail.push(recorded);
                 }
-                if !same {
-                    may_fail.push(None);
-                }
+                may_fail.push(None);
                 return Who::Someone { chains: Vec::new(), may_fail, same };
             }
         };
@@ -86,7 +86,7 @@ impl Replay<'_> {
             Stage::Judged => may_fail.push(None),
             Stage::Credential | Stage::Times | Stage::Identity | Stage::Unknown => {
                 may_fail.push(recorded);
-                if !same || !names {
+                if !same || !names || !self.same_names(told) {
                     may_fail.push(None);
                 }
             }
@@ -103,6 +103,15 @@ impl Replay<'_> {
             }
         }
         Who::Someone { chains: fitting, may_fail, same }
+    }
+
+    /// Whether actors are looked for in the same places.
+    fn looks_alike(&self) -> bool {
+        let new = &self.new.policy;
+        self.was().is_none_or(|was| {
+            let was = was.policy();
+            was.actor_from == new.actor_from && was.limits.actor_chain == new.limits.actor_chain
+        })
     }
 
     fn everybody(&self) -> Vec<Chain> {

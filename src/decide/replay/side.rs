@@ -85,6 +85,25 @@ enum Said<'a> {
     Open(Open<'a>),
 }
 
+/// When a condition that asks for several things is settled.
+#[derive(Clone, Copy)]
+enum Settled {
+    /// Once all are told.
+    Late,
+    /// By look-ups, the answer not needed.
+    AfterLookUp,
+    /// By the token alone.
+    AtOnce,
+}
+
+impl Settled {
+    const ALL: [Self; 3] = [Self::Late, Self::AfterLookUp, Self::AtOnce];
+}
+
+/// Conditions that ask for several things of which each way to be settled is tried; of more, the
+/// reason that is given may be another, and never the effect.
+const MIXED: usize = 3;
+
 /// A condition that the record does not settle.
 #[derive(Clone, Copy)]
 pub(super) struct Open<'a> {
@@ -258,21 +277,35 @@ impl<'a> Side<'a> {
         completion: &Completion,
         truths: &dyn Fn(&Condition, RuleEffect) -> Truth,
     ) -> Vec<Decision> {
-        let early = self.open().any(|open| open.mixed);
-        let mut all = vec![self.asked_for(completion, truths, false)];
-        if early {
-            all.push(self.asked_for(completion, truths, true));
+        let mixed: Vec<u32> = self
+            .said
+            .iter()
+            .filter(|(_, said)| matches!(said, Said::Open(open) if open.mixed))
+            .map(|(number, _)| *number)
+            .take(MIXED)
+            .collect();
+        let mut ways = vec![BTreeMap::new()];
+        for number in mixed {
+            ways = ways
+                .into_iter()
+                .flat_map(|way| {
+                    Settled::ALL.map(|settled| {
+                        let mut way: BTreeMap<u32, Settled> = way.clone();
+                        way.insert(number, settled);
+                        way
+                    })
+                })
+                .collect();
         }
-        all
+        ways.iter().map(|way| self.asked_for(completion, truths, way)).collect()
     }
 
-    /// As [`Side::decide`]; `early` where conditions that ask for several things are settled before
-    /// all are told.
+    /// As [`Side::decide`]; `early` says when conditions are settled that ask for several things.
     fn asked_for(
         &self,
         completion: &Completion,
         truths: &dyn Fn(&Condition, RuleEffect) -> Truth,
-        early: bool,
+        early: &BTreeMap<u32, Settled>,
     ) -> Decision {
         let mut told = Sources::NONE;
         let first = self.decide_with(completion, truths, told, early);
@@ -297,7 +330,7 @@ impl<'a> Side<'a> {
         completion: &Completion,
         truths: &dyn Fn(&Condition, RuleEffect) -> Truth,
         told: Sources,
-        early: bool,
+        early: &BTreeMap<u32, Settled>,
     ) -> Decision {
         let completion = Completion { held: told.response, ..completion.clone() };
         self.with(&completion, |request, acting| {
@@ -311,7 +344,11 @@ impl<'a> Side<'a> {
                     lookup: open.sources.lookup && !told.lookup,
                     response: open.sources.response && !told.response,
                 };
-                let heard_early = early && open.mixed;
+                let heard_early = match early.get(&number) {
+                    None | Some(Settled::Late) => false,
+                    Some(Settled::AfterLookUp) => told.lookup,
+                    Some(Settled::AtOnce) => true,
+                };
                 if !waits_for.is_empty() && !heard_early {
                     return Verdict { truth: Truth::Unknown, waits_for };
                 }
