@@ -16,7 +16,7 @@ mod keys;
 mod looking;
 pub(crate) mod lookup;
 mod mapping;
-mod metadata;
+pub(crate) mod metadata;
 mod open;
 mod proof;
 mod reply;
@@ -34,6 +34,8 @@ pub use event::{
     ProofUse, Question, Reply, SignatureVerdict, Step,
 };
 pub use keys::{KeyNews, KeyStep};
+#[cfg(feature = "author")]
+pub(crate) use open::KEYS_PATH;
 
 use crate::decide::{Who, decide};
 use crate::decision::{Decision, Effect, Reason};

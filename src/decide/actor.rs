@@ -53,6 +53,12 @@ impl<'a> Chain<'a> {
         Some(Self { outermost, nested: actors.collect() })
     }
 
+    /// The chain of an actor and those within.
+    #[cfg(feature = "author")]
+    pub(super) const fn led_by(outermost: (u32, &'a str), nested: Vec<(u32, &'a str)>) -> Self {
+        Self { outermost, nested }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &'a str)> {
         std::iter::once(self.outermost).chain(self.nested.iter().copied())
     }

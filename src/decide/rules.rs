@@ -33,6 +33,7 @@ pub(super) fn apply(
     resource: &ResourceEntry,
     mapped: Mapped<'_>,
     now: Timestamp,
+    verdict: impl Fn(u32, &RuleEntry, &RequestFacts<'_>) -> Verdict,
 ) -> Decision {
     let numbers = policy.rules_for(mapped.resource, mapped.action);
     let chain = chain_names(policy, numbers, acting);
@@ -47,15 +48,20 @@ pub(super) fn apply(
         #[cfg(feature = "author")]
         gaps: false,
     };
-    count(policy, &facts)
+    count(policy, &facts, verdict)
 }
 
 /// What the rules on the action and resource come to together.
-pub(super) fn count(policy: &Policy, facts: &RequestFacts<'_>) -> Decision {
+pub(super) fn count(
+    policy: &Policy,
+    facts: &RequestFacts<'_>,
+    verdict: impl Fn(u32, &RuleEntry, &RequestFacts<'_>) -> Verdict,
+) -> Decision {
     let mut tally = Tally::default();
     for number in policy.rules_for(facts.mapped.resource, facts.mapped.action) {
         let Some(rule) = policy.rules.get(*number as usize) else { continue };
-        tally.count(*number, rule, facts);
+        let verdict = verdict(*number, rule, facts);
+        tally.count(*number, rule, facts, verdict);
     }
     tally.decide(policy, facts.request, facts.missed.get())
 }
@@ -69,9 +75,9 @@ fn chain_names(policy: &Policy, numbers: &[u32], acting: &Acting<'_>) -> Vec<Str
 }
 
 impl Tally {
-    fn count(&mut self, number: u32, rule: &RuleEntry, facts: &RequestFacts<'_>) {
+    fn count(&mut self, number: u32, rule: &RuleEntry, facts: &RequestFacts<'_>, verdict: Verdict) {
         let (mapped, mode) = (facts.mapped, facts.acting.mode);
-        let Verdict { truth, waits_for: waits } = verdict(rule, facts);
+        let Verdict { truth, waits_for: waits } = verdict;
         match (rule.effect, truth) {
             (_, Truth::False) => {}
             (RuleEffect::Deny, Truth::Unknown) if !waits.is_empty() => {

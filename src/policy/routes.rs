@@ -153,6 +153,12 @@ impl Routes {
         self.routes.get(number as usize)
     }
 
+    /// The templates of each host.
+    #[cfg(feature = "author")]
+    pub(crate) const fn hosts(&self) -> &BTreeMap<String, matchit::Router<u32>> {
+        &self.by_host
+    }
+
     /// All routes.
     pub(crate) fn all(&self) -> &[Route] {
         &self.routes

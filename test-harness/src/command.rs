@@ -1,6 +1,7 @@
 //! The command line: what there is, and what each exit code means.
 
 mod attacks;
+mod audit;
 mod bench;
 mod check;
 mod completions;
@@ -8,10 +9,12 @@ mod demo;
 mod examples;
 mod exit;
 mod explain;
+mod log;
 mod matrix;
 mod module;
 mod policy;
 mod progress;
+mod replay;
 mod test;
 mod token;
 
@@ -58,6 +61,9 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Read a log of records: single decisions, sums, whether it is whole, and OCSF.
+    #[command(subcommand)]
+    Audit(audit::Asked),
     /// Measure Ambit beside Envoy's own filters in one Envoy, and draw what came out.
     #[command(after_long_help = examples::BENCH)]
     Bench(bench::Asked),
@@ -77,6 +83,8 @@ enum Command {
     /// upstream saw.
     #[command(after_long_help = examples::DEMO)]
     Demo,
+    /// Ask what another policy would have answered to the requests of a log of records.
+    Replay(replay::Asked),
     /// Say why a policy answers a request as it does: every rule and ceiling, and what each came to.
     Explain(Box<explain::Wish>),
     /// Who may do what: every agent, action and resource of every policy, held against a table that
@@ -97,11 +105,13 @@ enum Command {
 pub fn run(ambit: &Ambit) -> ExitCode {
     let done = match &ambit.command {
         Command::Attacks { all } => attacks::run(&ambit.root, *all),
+        Command::Audit(asked) => audit::run(asked),
         Command::Bench(asked) => bench::run(&ambit.root, asked),
         Command::Check(asked) => check::run(asked),
         Command::Compile { file } => policy::compile(file),
         Command::Completions(asked) => completions::run(asked),
         Command::Demo => demo::take(&ambit.root),
+        Command::Replay(asked) => replay::run(asked),
         Command::Explain(wish) => explain::run(wish),
         Command::Matrix(asked) => matrix::run(&ambit.root, asked),
         Command::Run => demo::run(&ambit.root),
@@ -110,6 +120,8 @@ pub fn run(ambit: &Ambit) -> ExitCode {
     };
     match done {
         Ok(code) => code,
+        // Whoever read the output has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ambit: {error}");
             ExitCode::from(1)

@@ -9,6 +9,7 @@
 )]
 
 mod naive;
+mod replays;
 mod traces;
 mod world;
 

@@ -221,7 +221,7 @@ impl Recorded {
             missed: Cell::new(false),
             gaps: true,
         };
-        let ruled = rules::count(policy, &facts);
+        let ruled = rules::count(policy, &facts, |_, rule, facts| rules::verdict(rule, facts));
         let outlook = outlook(&all, &ruled);
         let barred = |of_token: bool| {
             all.iter()

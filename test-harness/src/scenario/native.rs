@@ -259,6 +259,15 @@ impl Native {
         self.engine.policy()
     }
 
+    /// The record of one request, as it stands in a log.
+    #[must_use]
+    pub fn record(&self, ask: &Ask, token: Option<&str>) -> String {
+        let mut messages = Messages::default();
+        let enforcement = self.drive(ask, token, &mut messages);
+        let status = messages.client.map(|(status, ..)| status).unwrap_or_default();
+        enforcement.record(Outcome { status, ..Outcome::default() })
+    }
+
     /// What comes of one request, and why.
     ///
     /// # Errors
