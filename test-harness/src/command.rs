@@ -4,6 +4,8 @@ mod attacks;
 mod bench;
 mod demo;
 mod policy;
+#[cfg(feature = "wasm-host")]
+mod serve;
 mod token;
 
 use clap::{Parser, Subcommand};
@@ -56,6 +58,11 @@ enum Command {
     /// Start a development issuer, an upstream and Envoy with Ambit on 127.0.0.1:10000, and show
     /// each decision as it is made.
     Run,
+    /// Serve a policy on this machine without Envoy: the shipped module in wasmtime behind real
+    /// sockets, HTTP/1.1 and HTTP/2, records printed one a line. The policy is read anew when its file
+    /// changes, or on SIGHUP; one that does not compile changes nothing.
+    #[cfg(feature = "wasm-host")]
+    Serve(Box<serve::Asked>),
     /// Print a token of the development issuer that `run` started.
     Token(token::Asked),
 }
@@ -69,6 +76,8 @@ pub fn run(ambit: &Ambit) -> ExitCode {
         Command::Compile { file } => policy::compile(file),
         Command::Demo => demo::take(&ambit.root),
         Command::Run => demo::run(&ambit.root),
+        #[cfg(feature = "wasm-host")]
+        Command::Serve(asked) => serve::run(&ambit.root, asked),
         Command::Token(asked) => token::print(asked),
     };
     match done {

@@ -10,4 +10,6 @@ pub mod proxy_host;
 #[cfg(feature = "wasm-host")]
 pub mod scenario;
 #[cfg(feature = "wasm-host")]
+pub mod serve;
+#[cfg(feature = "wasm-host")]
 pub mod suite;

@@ -28,6 +28,7 @@ mod callout;
 mod flight;
 mod gateway;
 mod imports;
+mod live;
 mod memory;
 mod message;
 mod pairs;
@@ -39,8 +40,9 @@ mod worker;
 
 pub use builder::{Builder, Framing};
 pub use callout::{Callout, CalloutAnswer};
-pub use flight::Flight;
+pub use flight::{Flight, Out};
 pub use gateway::Gateway;
+pub use live::{Arrived, Half, Live};
 pub use message::{Exchange, Headers, Request, Response, Seen};
 pub use shared::{CasDialect, SharedData};
 pub use worker::{HostError, Module};

@@ -4,7 +4,8 @@ use super::callout::{Callout, CalloutAnswer};
 use super::gateway::{Around, Gateway, Start, Upstream};
 use super::message::{Response, Seen};
 use super::shared::{CasDialect, SharedData};
-use super::state::{Clusters, Fault, HostState};
+use super::live::Live;
+use super::state::{Clusters, Fault, HostState, LogTo};
 use super::worker::{HostError, Module, Worker};
 use std::fmt;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ struct Settings {
     now: u64,
     verify_signature: bool,
     vm_id: String,
+    log_to: Option<LogTo>,
 }
 
 impl Settings {
@@ -64,6 +66,7 @@ impl Settings {
         state.limit_memory(self.memory);
         state.now = self.now;
         state.verify_signature = self.verify_signature;
+        state.log_to.clone_from(&self.log_to);
         state.vm_id.clone_from(&self.vm_id);
         state
     }
@@ -90,6 +93,7 @@ impl Builder {
                 now: 0,
                 verify_signature: true,
                 vm_id: "ambit".to_owned(),
+                log_to: None,
             },
             upstream: Arc::new(|_| Response::new(200)),
             dialect: CasDialect::default(),
@@ -235,29 +239,62 @@ impl Builder {
         self
     }
 
+    /// Where lines of the log go as they come (worker, level, line), in place of being kept.
+    #[must_use]
+    pub fn log_to(mut self, to: impl Fn(usize, u32, &str) + Send + Sync + 'static) -> Self {
+        self.settings.log_to = Some(Arc::new(to));
+        self
+    }
+
     /// Starts the workers and hands them the configuration.
     ///
     /// # Errors
     /// The module traps, imports what is unknown, is of another ABI, or refuses the configuration; the
     /// log is in the message.
     pub fn build(self) -> Result<Gateway, HostError> {
+        let (workers, start, shared, around) = self.started(false)?;
+        Ok(Gateway::new(workers, start, shared, around))
+    }
+
+    /// Starts workers for a real gateway: clock and randomness are the machine's, callouts go to the
+    /// clusters of these names (anything else is unknown), and upstream, clusters and clock of this
+    /// builder mean nothing.
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    pub fn build_live(mut self, clusters: Vec<String>) -> Result<(Vec<Live>, SharedData), HostError> {
+        self.settings.clusters = Arc::new(move |callout| match clusters.contains(&callout.cluster) {
+            true => CalloutAnswer::ByHand,
+            false => CalloutAnswer::UnknownCluster,
+        });
+        let (workers, start, shared, around) = self.started(true)?;
+        let live = |(number, worker)| Live::new(number, worker, Arc::clone(&start), around.clone());
+        Ok((workers.into_iter().enumerate().map(live).collect(), shared))
+    }
+
+    fn started(self, real: bool) -> Result<(Vec<Worker>, Start, SharedData, Around), HostError> {
         let shared = self.shared.unwrap_or_else(|| SharedData::new(self.dialect));
         let mut workers = Vec::with_capacity(self.workers);
         let (module, settings, data) = (self.module, self.settings, shared.clone());
         let start: Start = Arc::new(move |number| {
-            Worker::new(&module, settings.state(number, &data), settings.fuel)
+            let mut state = settings.state(number, &data);
+            state.real = real;
+            Worker::new(&module, state, settings.fuel)
         });
         for number in 0..self.workers {
             let mut worker = start(number)?;
             if !worker.configure(&self.configuration) {
                 let lines: Vec<String> =
                     worker.state().logs.iter().map(|(_, line)| line.clone()).collect();
-                return Err(HostError(lines.join("\n")));
+                return Err(HostError(match lines.is_empty() {
+                    true => "the module refuses the configuration".to_owned(),
+                    false => lines.join("\n"),
+                }));
             }
             workers.push(worker);
         }
         let (limit, holds, framing) = (self.buffer_limit, self.holds_headers, self.framing);
         let around = Around { upstream: self.upstream, limit, holds, framing };
-        Ok(Gateway::new(workers, start, shared, around))
+        Ok((workers, start, shared, around))
     }
 }

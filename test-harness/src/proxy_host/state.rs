@@ -6,6 +6,7 @@ use super::shared::SharedData;
 use super::stream::Stream;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
 
 /// The root context, as Envoy numbers the first one.
@@ -19,6 +20,9 @@ const CALLOUT_TRAILERS: u32 = 7;
 
 /// Answers a callout: what its cluster's script says.
 pub(super) type Clusters = Arc<dyn Fn(&Callout) -> CalloutAnswer + Send + Sync>;
+
+/// Where a worker's lines go as they are logged: the worker's number, level and line.
+pub(super) type LogTo = Arc<dyn Fn(usize, u32, &str) + Send + Sync>;
 
 /// The proxy-wasm status codes that are used.
 pub(super) mod status {
@@ -63,6 +67,9 @@ pub(super) struct HostState {
     pub(super) starting: bool,
     pub(super) now: u64,
     pub(super) random: u64,
+    /// Whether clock and randomness are the machine's, and nothing is kept for a test to look at.
+    pub(super) real: bool,
+    pub(super) log_to: Option<LogTo>,
     pub(super) tick: u32,
     pub(super) current: u32,
     pub(super) streams: BTreeMap<u32, Stream>,
@@ -70,6 +77,8 @@ pub(super) struct HostState {
     root: Stream,
     pub(super) callouts: Vec<Pending>,
     pub(super) next_token: u32,
+    /// Callouts of a real gateway, still to be sent.
+    pub(super) asked: Vec<(u32, Callout)>,
     /// The callout whose answer is being told.
     pub(super) told: Option<(Headers, Vec<u8>)>,
     pub(super) shared: SharedData,
@@ -93,12 +102,15 @@ impl HostState {
             starting: true,
             now: 0,
             random: 0x5eed_u64.wrapping_add(number as u64),
+            real: false,
+            log_to: None,
             tick: 0,
             current: 0,
             streams: BTreeMap::new(),
             root: Stream::default(),
             callouts: Vec::new(),
             next_token: 1,
+            asked: Vec::new(),
             told: None,
             shared,
             clusters,
@@ -147,14 +159,31 @@ impl HostState {
 
     /// Keeps a line of the log, cut where it is longer than any should be.
     pub(super) fn log(&mut self, level: u32, line: &str) {
-        if self.logs.len() < LINES_MOST {
-            let line = line.get(..line.floor_char_boundary(LINE_MOST)).unwrap_or_default();
+        let line = line.get(..line.floor_char_boundary(LINE_MOST)).unwrap_or_default();
+        if let Some(log_to) = &self.log_to {
+            log_to(self.number, level, line);
+        } else if self.logs.len() < LINES_MOST {
             self.logs.push((level, line.to_owned()));
         }
     }
 
+    /// Nanoseconds since the epoch.
+    pub(super) fn time(&self) -> u64 {
+        let real = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        if self.real { u64::try_from(real()).unwrap_or(u64::MAX) } else { self.now }
+    }
+
+    /// Random bytes, as many as `bytes` is long; whether there were any to be had.
+    pub(super) fn fill_random(&mut self, bytes: &mut [u8]) -> bool {
+        if self.real {
+            return getrandom::fill(bytes).is_ok();
+        }
+        bytes.fill_with(|| self.next_random());
+        true
+    }
+
     /// The next bytes of a seeded generator: the same run gives the same ids.
-    pub(super) fn next_random(&mut self) -> u8 {
+    fn next_random(&mut self) -> u8 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;

@@ -213,6 +213,15 @@ impl Worker {
         true
     }
 
+    /// Ends the callout of this number, where there is one, like this.
+    pub(super) fn answer_token(&mut self, token: u32, answer: CalloutAnswer) {
+        let place = self.state().callouts.iter().position(|pending| pending.token == token);
+        if let Some(place) = place {
+            let pending = self.state().callouts.remove(place);
+            self.tell(Pending { answer, ..pending });
+        }
+    }
+
     /// Tells the end of a callout that nobody waits for.
     pub(super) fn tell_stray(&mut self, token: u32, answer: CalloutAnswer) {
         self.tell(Pending { token, asker: ROOT, answer });

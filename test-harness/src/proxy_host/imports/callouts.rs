@@ -45,7 +45,10 @@ fn http_call(
         let number = state.next_token;
         state.next_token = number.saturating_add(1);
         state.callouts.push(Pending { token: number, asker: state.current, answer });
-        state.stream().made.push(callout);
+        match state.real {
+            true => state.asked.push((number, callout)),
+            false => state.stream().made.push(callout),
+        }
         write_u32(caller, token, number)
     })
 }

@@ -30,7 +30,7 @@ fn log_level(mut caller: Host<'_>, place: i32) -> Told {
 
 fn now(mut caller: Host<'_>, place: i32) -> Told {
     answer(&mut caller, "proxy_get_current_time_nanoseconds", |caller| {
-        let now = caller.data().now;
+        let now = caller.data().time();
         write(caller, place, &now.to_le_bytes())
     })
 }

@@ -9,6 +9,7 @@ const MODULE: &str = "wasi_snapshot_preview1";
 const SUCCESS: i32 = 0;
 const EFAULT: i32 = 21;
 const EINVAL: i32 = 28;
+const EIO: i32 = 29;
 const ENOSYS: i32 = 52;
 /// The most that Envoy gives in one call.
 const RANDOM_MOST: usize = 1 << 16;
@@ -80,14 +81,17 @@ fn random_get(mut caller: Host<'_>, place: i32, length: i32) -> Told {
         if length > RANDOM_MOST {
             return Err(EINVAL.into());
         }
-        let bytes: Vec<u8> = (0..length).map(|_| caller.data_mut().next_random()).collect();
+        let mut bytes = vec![0; length];
+        if !caller.data_mut().fill_random(&mut bytes) {
+            return Err(EIO.into());
+        }
         checked(write(caller, place, &bytes))
     })
 }
 
 fn clock_time_get(mut caller: Host<'_>, _clock: i32, _precision: i64, place: i32) -> Told {
     answer(&mut caller, "clock_time_get", |caller| {
-        let now = caller.data().now;
+        let now = caller.data().time();
         checked(write(caller, place, &now.to_le_bytes()))
     })
 }
