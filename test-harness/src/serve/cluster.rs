@@ -3,7 +3,7 @@
 use super::pipe::Piped;
 use super::settings::Cluster;
 use crate::proxy_host::{Headers, Response as Answer};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Request, Response, Uri};
@@ -73,11 +73,16 @@ impl Connections {
             true => format!("http://{authority}{path}").parse().ok()?,
             false => path.parse().ok()?,
         };
+        let bare = body.is_end_stream();
         let mut request = Request::builder().method(method).uri(uri).body(body).ok()?;
         let map = request.headers_mut();
         fill(map, headers)?;
         if !self.cluster.http2 {
             map.insert("host", HeaderValue::from_str(authority).ok()?);
+            // hyper would send no body with a GET that does not say that it has one.
+            if !bare && !map.contains_key("content-length") {
+                map.insert("transfer-encoding", HeaderValue::from_static("chunked"));
+            }
         }
         Some(request)
     }

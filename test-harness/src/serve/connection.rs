@@ -2,7 +2,7 @@
 
 use super::cluster::{Connections, headers_of};
 use super::exchange::{self, Setting};
-use super::gate::Gated;
+use super::gate::{Gated, OLD_METHOD};
 use super::pipe::{Broken, Piped};
 use super::worker::Event;
 use crate::proxy_host::Headers;
@@ -127,7 +127,7 @@ impl Connection {
     async fn answer(self, request: Request<Incoming>) -> Result<Response<Piped>, Broken> {
         let (parts, body) = request.into_parts();
         let http2 = parts.version == Version::HTTP_2;
-        if parts.version < Version::HTTP_11 {
+        if !http2 && parts.method.as_str() == OLD_METHOD {
             return Ok(by_itself(StatusCode::UPGRADE_REQUIRED));
         }
         let Some(headers) = self.headers(&parts) else {

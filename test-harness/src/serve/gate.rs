@@ -18,6 +18,10 @@ const CHUNK_LINE_MOST: usize = 1 << 10;
 const REFUSED: &[u8] = b"\0 refused\r\n\r\n";
 /// What goes on in no chunked body, at whichever place.
 const BROKEN: &[u8] = b"x\r!";
+/// The method under which the service is told of a request of HTTP/1.0. The gate lets no other in small
+/// letters through.
+pub(super) const OLD_METHOD: &str = "old";
+const OLD: &[u8] = b"old / HTTP/1.1\r\nhost: old\r\nconnection: close\r\n\r\n";
 /// More than hyper takes, and no line ends in it.
 const ENDLESS: usize = 4 << 16;
 
@@ -105,8 +109,13 @@ impl Gate {
                 }
             }
             // Envoy passes over line breaks in front of a request.
-            Place::Head if self.held == b"\r\n" => self.held.clear(),
+            Place::Head if self.held == b"\r\n" || self.held == b"\n" => self.held.clear(),
             Place::Head if self.held.ends_with(b"\r\n\r\n") => match framing(&self.held) {
+                Some(Place::Closed) => {
+                    self.held.clear();
+                    self.passed.extend_from_slice(OLD);
+                    self.place = Place::Closed;
+                }
                 Some(place) => self.release(place),
                 None => self.refuse(),
             },
@@ -181,18 +190,17 @@ fn framing(head: &[u8]) -> Option<Place> {
     if words.next().is_some() || !plain || !may_be_asked(target) {
         return None;
     }
-    // HTTP/1.0 is answered by the service.
-    let old = match version {
-        b"HTTP/1.1" => false,
-        b"HTTP/1.0" => true,
+    match version {
+        b"HTTP/1.1" => {}
+        b"HTTP/1.0" => return Some(Place::Closed),
         _ => return None,
-    };
+    }
     let fields = fields(rest.strip_prefix(b"\r\n").unwrap_or(rest))?;
     let all = |wanted: &[u8]| -> Vec<&[u8]> {
         fields.iter().filter(|(name, _)| name == wanted).map(|(_, value)| *value).collect()
     };
     let hosts = all(b"host");
-    if hosts.len() > 1 || (!old && hosts.is_empty()) {
+    if hosts.len() != 1 {
         return None;
     }
     match (all(b"content-length").as_slice(), all(b"transfer-encoding").as_slice()) {
@@ -202,9 +210,7 @@ fn framing(head: &[u8]) -> Option<Place> {
             let length = digits.then(|| std::str::from_utf8(length).ok()?.parse().ok())??;
             Some(if length == 0 { Place::Head } else { Place::Body(length) })
         }
-        ([], [coding]) if !old && coding.eq_ignore_ascii_case(b"chunked") => {
-            Some(Place::ChunkSize)
-        }
+        ([], [coding]) if coding.eq_ignore_ascii_case(b"chunked") => Some(Place::ChunkSize),
         _ => None,
     }
 }
@@ -318,7 +324,6 @@ mod tests {
             "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
             "POST /x?y HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\nhost: a\r\n\r\n",
             "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: Chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\na: b\r\n\r\n",
-            "GET / HTTP/1.0\r\n\r\n",
         ] {
             assert_eq!(passed(text.as_bytes()), text.as_bytes());
         }
@@ -339,10 +344,16 @@ mod tests {
             "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: +5\r\n\r\nhello",
             "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
             "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-            "POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         ] {
             assert_eq!(passed(text.as_bytes()), REFUSED, "{text}");
         }
+    }
+
+    #[test]
+    fn of_an_old_version_the_service_is_told_and_nothing_follows() {
+        let text = "POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\nGET /b HTTP/1.1\r\nhost: a\r\n\r\n";
+        assert_eq!(passed(text.as_bytes()), OLD);
+        assert_eq!(passed(b"old / HTTP/1.1\r\nhost: a\r\n\r\n"), REFUSED);
     }
 
     #[test]

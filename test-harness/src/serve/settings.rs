@@ -15,7 +15,7 @@ pub const UPSTREAM: &str = "upstream";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The policy, in YAML.
+    /// The policy, in YAML, or as `ambit compile` prints it where its name ends in `.json`.
     pub policy: PathBuf,
     /// Where agents connect, HTTP/1.1 and HTTP/2 on one port.
     pub listen: SocketAddr,
@@ -141,6 +141,10 @@ impl Settings {
         let name = self.policy.display().to_string();
         let text =
             std::fs::read_to_string(&self.policy).map_err(|error| format!("{name}: {error}"))?;
+        if self.policy.extension().is_some_and(|kind| kind == "json") {
+            Policy::load(&name, text.as_bytes()).map_err(|errors| errors.to_string())?;
+            return Ok(text);
+        }
         Policy::load_yaml(&name, &text).map_err(|errors| errors.to_string())?;
         let source = read_yaml(&name, &text).map_err(|errors| errors.to_string())?;
         Ok(source.to_compiled_json())

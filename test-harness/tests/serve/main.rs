@@ -2,21 +2,27 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+#[path = "../sockets/case.rs"]
+mod case;
 mod client;
+#[path = "../sockets/frames.rs"]
+mod frames;
+#[path = "../sockets/outcome.rs"]
+mod outcome;
+mod raw;
+mod peers;
 mod scenarios;
 mod upstream;
+#[path = "../sockets/world.rs"]
+mod world;
 
 use ambit_test_harness::proxy_host::Module;
 use ambit_test_harness::serve::{Records, Server, Settings, Shown};
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use world::root;
 
 /// The seed that `AMBIT_SIGNING_KEY` holds in every engine.
 const SIGNING_KEY: &str = "CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk";
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
 
 fn module() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
