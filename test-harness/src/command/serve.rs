@@ -2,6 +2,8 @@
 
 use ambit_test_harness::proxy_host::Module;
 use ambit_test_harness::serve::{Cluster, Records, Server, Settings, Shown};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
@@ -15,8 +17,6 @@ use tokio::signal::unix::{SignalKind, signal};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const DOES_NOT_COMPILE: u8 = 3;
 const USAGE: u8 = 2;
-/// The environment variable that policies have their signing key from.
-const SIGNING_KEY: &str = "AMBIT_SIGNING_KEY";
 const WARN: u32 = 3;
 
 /// What is said on the command line goes before what the file says.
@@ -106,8 +106,7 @@ async fn serve(settings: Settings, module: &Module) -> io::Result<ExitCode> {
         (false, Some(_)) => Shown::Nothing,
     };
     let records = Records::new(settings.records.as_deref(), shown)?;
-    let environment: Vec<(String, String)> =
-        std::env::var(SIGNING_KEY).ok().map(|key| (SIGNING_KEY.to_owned(), key)).into_iter().collect();
+    let environment = environment(&settings)?;
     let log = |worker: usize, level: u32, line: &str| {
         if level >= WARN {
             eprintln!("worker {worker}: {line}");
@@ -146,6 +145,22 @@ async fn serve(settings: Settings, module: &Module) -> io::Result<ExitCode> {
     eprintln!("ambit: what is on its way comes to its end");
     server.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The variable that the policy has its signing key from: as it is set, or else a key of this run's.
+fn environment(settings: &Settings) -> io::Result<Vec<(String, String)>> {
+    let policy = settings.compiled().map_err(io::Error::other)?;
+    let policy: serde_json::Value = serde_json::from_str(&policy).map_err(io::Error::other)?;
+    let name = policy.pointer("/approvals/signing_key/env").and_then(serde_json::Value::as_str);
+    let Some(name) = name else { return Ok(Vec::new()) };
+    let key = match std::env::var(name) {
+        Ok(key) => key,
+        Err(_) => {
+            eprintln!("ambit: `{name}` is not set: approvals are signed with a key of this run's");
+            URL_SAFE_NO_PAD.encode(ambit_test_harness::demo::issuer::seed()?)
+        }
+    };
+    Ok(vec![(name.to_owned(), key)])
 }
 
 /// When the file was written last, and its length; nothing while there is none.
