@@ -138,7 +138,9 @@ impl Server {
         let policy: Arc<[u8]> = self.settings.compiled()?.into_bytes().into();
         let first = self.workers.first().ok_or("there is no worker")?;
         let (told, taken) = oneshot::channel();
-        first.send(Event::WouldTake(Arc::clone(&policy), told)).map_err(|_| "a worker has ended")?;
+        first
+            .send(Event::WouldTake(Arc::clone(&policy), told))
+            .map_err(|_| "a worker has ended")?;
         if !taken.await.map_err(|error| error.to_string())? {
             return Err("the module does not take the policy".to_owned());
         }

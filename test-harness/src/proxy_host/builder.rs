@@ -2,11 +2,13 @@
 
 use super::callout::{Callout, CalloutAnswer};
 use super::gateway::{Around, Gateway, Start, Upstream};
+use super::grpc::{GrpcAnswer, GrpcCall};
+use super::live::Live;
 use super::message::{Response, Seen};
 use super::shared::{CasDialect, SharedData};
-use super::live::Live;
-use super::state::{Clusters, Fault, HostState, LogTo};
+use super::state::{Clusters, Fault, Foreign, GrpcScript, HostState, LogTo};
 use super::worker::{HostError, Module, Worker};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,6 +18,9 @@ const BUFFER_LIMIT: usize = 1 << 20;
 const MEMORY_LIMIT: usize = 256 << 20;
 /// Instructions one callback may take (fuel); far above what any needs.
 const FUEL: u64 = 20_000_000_000;
+
+/// The level that a module is told is in force.
+const INFO: u32 = 2;
 
 /// How the last piece of a body is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +60,10 @@ struct Settings {
     verify_signature: bool,
     vm_id: String,
     log_to: Option<LogTo>,
+    grpc: GrpcScript,
+    foreign: BTreeMap<String, Foreign>,
+    vm_configuration: Vec<u8>,
+    log_level: u32,
 }
 
 impl Settings {
@@ -67,6 +76,10 @@ impl Settings {
         state.now = self.now;
         state.verify_signature = self.verify_signature;
         state.log_to.clone_from(&self.log_to);
+        state.grpc_script = Arc::clone(&self.grpc);
+        state.foreign.clone_from(&self.foreign);
+        state.vm_configuration.clone_from(&self.vm_configuration);
+        state.log_level = self.log_level;
         state.vm_id.clone_from(&self.vm_id);
         state
     }
@@ -94,6 +107,10 @@ impl Builder {
                 verify_signature: true,
                 vm_id: "ambit".to_owned(),
                 log_to: None,
+                grpc: Arc::new(|_| GrpcAnswer::UnknownCluster),
+                foreign: BTreeMap::new(),
+                vm_configuration: Vec::new(),
+                log_level: INFO,
             },
             upstream: Arc::new(|_| Response::new(200)),
             dialect: CasDialect::default(),
@@ -140,6 +157,42 @@ impl Builder {
         script: impl Fn(&Callout) -> CalloutAnswer + Send + Sync + 'static,
     ) -> Self {
         self.settings.clusters = Arc::new(script);
+        self
+    }
+
+    /// What gRPC calls and messages on gRPC streams are answered. Without it every cluster is unknown.
+    #[must_use]
+    pub fn grpc(
+        mut self,
+        script: impl Fn(&GrpcCall) -> GrpcAnswer + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.grpc = Arc::new(script);
+        self
+    }
+
+    /// A foreign function of this name: it is given the arguments, and gives a result or a status of
+    /// the ABI. It goes before one that the host has.
+    #[must_use]
+    pub fn foreign_function(
+        mut self,
+        name: &str,
+        function: impl Fn(&[u8]) -> Result<Vec<u8>, i32> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.foreign.insert(name.to_owned(), Arc::new(function));
+        self
+    }
+
+    /// The configuration of the virtual machine, beside the plugin's.
+    #[must_use]
+    pub fn vm_configuration(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.settings.vm_configuration = bytes.as_ref().to_vec();
+        self
+    }
+
+    /// The level of the log that a module is told is in force: 0 trace to 5 critical.
+    #[must_use]
+    pub const fn log_level(mut self, level: u32) -> Self {
+        self.settings.log_level = level;
         self
     }
 
@@ -262,11 +315,15 @@ impl Builder {
     ///
     /// # Errors
     /// As [`Builder::build`].
-    pub fn build_live(mut self, clusters: Vec<String>) -> Result<(Vec<Live>, SharedData), HostError> {
-        self.settings.clusters = Arc::new(move |callout| match clusters.contains(&callout.cluster) {
-            true => CalloutAnswer::ByHand,
-            false => CalloutAnswer::UnknownCluster,
-        });
+    pub fn build_live(
+        mut self,
+        clusters: Vec<String>,
+    ) -> Result<(Vec<Live>, SharedData), HostError> {
+        self.settings.clusters =
+            Arc::new(move |callout| match clusters.contains(&callout.cluster) {
+                true => CalloutAnswer::ByHand,
+                false => CalloutAnswer::UnknownCluster,
+            });
         let (workers, start, shared, around) = self.started(true)?;
         let live = |(number, worker)| Live::new(number, worker, Arc::clone(&start), around.clone());
         Ok((workers.into_iter().enumerate().map(live).collect(), shared))

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod callouts;
+mod files;
 mod foreign;
 mod grpc;
 mod headers;

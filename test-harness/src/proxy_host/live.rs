@@ -61,12 +61,7 @@ impl Live {
 
     /// A request's headers have come, pseudo headers first; `end` where that is all. Properties are
     /// what the gateway knows beside them, by dotted path.
-    pub fn open(
-        &mut self,
-        headers: Headers,
-        end: bool,
-        properties: Vec<(String, Vec<u8>)>,
-    ) -> u32 {
+    pub fn open(&mut self, headers: Headers, end: bool, properties: Vec<(String, Vec<u8>)>) -> u32 {
         let request = Request { headers, properties, ..Request::new("", "") };
         // One whose worker is dead is over before it has a number of its own.
         let mut flight =
@@ -122,8 +117,7 @@ impl Live {
     /// How often the module wants to be ticked, if at all.
     pub fn tick_period(&mut self) -> Option<Duration> {
         let period = self.worker.state().tick;
-        (period > 0 && !self.worker.dead)
-            .then(|| Duration::from_millis(u64::from(period)))
+        (period > 0 && !self.worker.dead).then(|| Duration::from_millis(u64::from(period)))
     }
 
     /// Tells the module of queues that have something for this worker.

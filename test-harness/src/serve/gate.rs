@@ -120,9 +120,7 @@ impl Gate {
                 None => self.refuse(),
             },
             // A line feed alone ends no line here.
-            Place::Head | Place::Trailers
-                if last == b'\n' && !self.held.ends_with(b"\r\n") =>
-            {
+            Place::Head | Place::Trailers if last == b'\n' && !self.held.ends_with(b"\r\n") => {
                 self.refuse();
             }
             Place::Head | Place::Trailers if self.held.len() > HEAD_MOST => {
@@ -218,7 +216,8 @@ fn framing(head: &[u8]) -> Option<Place> {
 /// Origin form (RFC 9112 section 3.2.1), printable ASCII and no fragment. The asterisk, an authority
 /// and a whole URL name things that no policy does.
 fn may_be_asked(target: &[u8]) -> bool {
-    target.starts_with(b"/") && target.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#')
+    target.starts_with(b"/")
+        && target.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#')
 }
 
 type Field<'a> = (Vec<u8>, &'a [u8]);
@@ -248,8 +247,20 @@ const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_'
-                | b'`' | b'|' | b'~'
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
         )
 }
 
@@ -360,7 +371,8 @@ mod tests {
     fn a_bad_chunk_ends_the_connection_and_nothing_behind_it_passes() {
         let head = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
         for body in ["5\nhello\r\n", "0x5\r\nhello\r\n", "5\r\nhelloX", "0\r\nhost: b\r\n\r\n"] {
-            let passed = passed(format!("{head}{body}GET /b HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes());
+            let passed =
+                passed(format!("{head}{body}GET /b HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes());
             let rest = String::from_utf8_lossy(&passed).into_owned();
             assert!(rest.starts_with(head) && rest.ends_with("x\r!"), "{rest}");
             assert!(!rest.contains("/b"), "{rest}");
@@ -369,7 +381,8 @@ mod tests {
 
     #[test]
     fn a_head_that_is_too_long_never_ends() {
-        let passed = passed(&[b"GET / HTTP/1.1\r\nhost: a\r\nx: ".as_slice(), &[b'y'; 70_000]].concat());
+        let passed =
+            passed(&[b"GET / HTTP/1.1\r\nhost: a\r\nx: ".as_slice(), &[b'y'; 70_000]].concat());
         assert!(passed.len() > ENDLESS && !passed.ends_with(b"\n"));
         assert!(!passed.contains(&b'y'));
     }

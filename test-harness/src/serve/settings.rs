@@ -117,7 +117,9 @@ impl Settings {
             return Err("no policy: expected `policy: policy.yaml`, or POLICY".to_owned());
         }
         if self.upstream.is_none() && !self.clusters.contains_key(UPSTREAM) {
-            return Err("no upstream: expected `upstream: http://host:port`, or --upstream".to_owned());
+            return Err(
+                "no upstream: expected `upstream: http://host:port`, or --upstream".to_owned()
+            );
         }
         if self.workers == 0 || self.buffer_limit == 0 || self.idle_timeout == 0 {
             return Err("`workers`, `buffer_limit` and `idle_timeout` are at least 1".to_owned());

@@ -9,8 +9,8 @@ mod client;
 mod frames;
 #[path = "../sockets/outcome.rs"]
 mod outcome;
-mod raw;
 mod peers;
+mod raw;
 mod scenarios;
 mod upstream;
 #[path = "../sockets/world.rs"]

@@ -119,7 +119,8 @@ async fn a_slow_client_is_waited_for_and_keeps_nobody_else_waiting() {
         _ => ok("small"),
     })
     .await;
-    let server = start(Settings { workers: 1, ..settings("slow", &format!("http://{upstream}")) }).await;
+    let server =
+        start(Settings { workers: 1, ..settings("slow", &format!("http://{upstream}")) }).await;
     let port = server.address().port();
     let (begun, begins) = std::sync::mpsc::channel();
     let slow = tokio::task::spawn_blocking(move || {

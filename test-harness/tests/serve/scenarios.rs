@@ -147,8 +147,11 @@ async fn over_http1(
     headers.extend(ask.header_bytes(token));
     let line = format!("{} {}", ask.method, ask.path);
     let chunks: Vec<Vec<u8>> = ask.chunks.iter().map(|chunk| chunk.clone().into_bytes()).collect();
-    let trailers: raw::Fields =
-        ask.trailers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+    let trailers: raw::Fields = ask
+        .trailers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+        .collect();
     let send = move || raw::send(port, &line, &headers, &chunks, &trailers, PATIENCE);
     let answer = tokio::task::spawn_blocking(send).await.unwrap().unwrap_or_default();
     let text = |(name, value): &(String, Vec<u8>)| {
@@ -186,11 +189,16 @@ async fn every_scenario_over_sockets_is_decided_as_the_core_alone_does() {
                     let both = [&mut seen.upstream, &mut expected.upstream];
                     both.into_iter().flatten().for_each(|reached| reached.trailers.clear());
                 } else {
-                    wrong.extend(suite::failure(file, ask, &seen).map(|why| format!("{name}: {why}")));
+                    wrong.extend(
+                        suite::failure(file, ask, &seen).map(|why| format!("{name}: {why}")),
+                    );
                 }
                 if seen != expected {
                     let http = if served.http2 { "HTTP/2" } else { "HTTP/1.1" };
-                    wrong.push(format!("{name}: {} ({http}):\n  {seen:?}\n  {expected:?}", ask.name));
+                    wrong.push(format!(
+                        "{name}: {} ({http}):\n  {seen:?}\n  {expected:?}",
+                        ask.name
+                    ));
                 }
                 asked += 1;
             }

@@ -85,7 +85,7 @@ impl Flight {
 
     fn tell_next(&mut self, worker: &mut Worker, around: &Around) -> Way {
         match self.left().pop_front() {
-            Some(Piece::Headers { end }) => self.tell_headers(worker, end),
+            Some(Piece::Headers { end }) => self.tell_headers(worker, around, end),
             Some(Piece::Body { bytes, end }) => self.tell_body(worker, around, &bytes, end),
             Some(Piece::Trailers(trailers)) => self.tell_trailers(worker, trailers),
             None => Way::Waits,
@@ -107,11 +107,17 @@ impl Flight {
         (!interrupted).then(|| action.unwrap_or(CONTINUE))
     }
 
-    fn tell_headers(&mut self, worker: &mut Worker, end: bool) -> Way {
+    fn tell_headers(&mut self, worker: &mut Worker, around: &Around, end: bool) -> Way {
         let half = self.half(worker);
         half.headers_open = true;
         let count = size(half.headers.len());
         if self.call(worker, "headers", &[count, u32::from(end)]) == Some(CONTINUE) {
+            let whole = self.half(worker).headers.iter().any(|(name, _)| name == ":status");
+            if self.side == Side::Response && !whole {
+                self.half(worker).headers_open = false;
+                let body = "missing required header: :status";
+                return self.reply(worker, around, announced(Response::new(502).body(body)));
+            }
             let half = self.half(worker);
             half.headers_open = false;
             half.released = true;

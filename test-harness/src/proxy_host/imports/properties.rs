@@ -57,6 +57,9 @@ fn set(mut caller: Host<'_>, path: i32, length: i32, value: i32, size: i32) -> T
     answer(&mut caller, "proxy_set_property", |caller| {
         let path = dotted(&read(caller, path, length)?);
         let value = read(caller, value, size)?;
+        if !caller.data_mut().is_of_a_stream() {
+            return Err(status::NOT_FOUND.into());
+        }
         let state = &mut caller.data_mut().stream().filter_state;
         match state.iter_mut().find(|(known, _)| *known == path) {
             Some(known) => known.1 = value,
