@@ -59,6 +59,7 @@ struct Settings {
     now: u64,
     verify_signature: bool,
     vm_id: String,
+    plugin: String,
     log_to: Option<LogTo>,
     grpc: GrpcScript,
     foreign: BTreeMap<String, Foreign>,
@@ -81,6 +82,7 @@ impl Settings {
         state.vm_configuration.clone_from(&self.vm_configuration);
         state.log_level = self.log_level;
         state.vm_id.clone_from(&self.vm_id);
+        state.plugin.clone_from(&self.plugin);
         state
     }
 }
@@ -106,6 +108,7 @@ impl Builder {
                 now: 0,
                 verify_signature: true,
                 vm_id: "ambit".to_owned(),
+                plugin: "ambit".to_owned(),
                 log_to: None,
                 grpc: Arc::new(|_| GrpcAnswer::UnknownCluster),
                 foreign: BTreeMap::new(),
@@ -282,6 +285,13 @@ impl Builder {
     #[must_use]
     pub fn shared_with(mut self, other: &Gateway) -> Self {
         self.shared = Some(other.shared().clone());
+        self
+    }
+
+    /// The plugin's name, and its root's, which a module may ask for.
+    #[must_use]
+    pub fn plugin(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.settings.plugin);
         self
     }
 

@@ -79,6 +79,7 @@ pub(super) struct HostState {
     /// The worker's number in its process.
     pub(super) number: usize,
     pub(super) vm_id: String,
+    pub(super) plugin: String,
     pub(super) limits: StoreLimits,
     pub(super) configuration: Vec<u8>,
     /// Whether it is being handed over, which is the only time that it can be read.
@@ -125,6 +126,7 @@ impl HostState {
         Self {
             number,
             vm_id: String::new(),
+            plugin: String::new(),
             limits: StoreLimits::default(),
             configuration: Vec::new(),
             configuring: false,

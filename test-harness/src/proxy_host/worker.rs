@@ -76,6 +76,8 @@ pub(super) struct Worker {
     pub(super) fuel: u64,
     /// The most that one callback took.
     pub(super) fuel_most: u64,
+    /// What all callbacks took together.
+    pub(super) fuel_sum: u64,
     /// A trapped instance is never called again: every later request is answered 503.
     pub(super) dead: bool,
     next_context: u32,
@@ -96,8 +98,15 @@ impl Worker {
         store.limiter(|state| &mut state.limits);
         store.set_fuel(fuel)?;
         let instance = linker.instantiate(&mut store, &module.module)?;
-        let mut worker =
-            Self { store, instance, fuel, fuel_most: 0, dead: false, next_context: ROOT };
+        let mut worker = Self {
+            store,
+            instance,
+            fuel,
+            fuel_most: 0,
+            fuel_sum: 0,
+            dead: false,
+            next_context: ROOT,
+        };
         if !worker.has(ABI) {
             return Err(HostError(format!("the module does not export `{ABI}`")));
         }
@@ -172,6 +181,7 @@ impl Worker {
         let called = function.call(&mut self.store, &arguments, &mut answers);
         let took = self.fuel.saturating_sub(self.store.get_fuel().unwrap_or_default());
         self.fuel_most = self.fuel_most.max(took);
+        self.fuel_sum = self.fuel_sum.saturating_add(took);
         match called {
             Ok(()) => Ok(answers.first().and_then(Val::i32).map(i32::cast_unsigned)),
             Err(error) => {

@@ -40,7 +40,7 @@ fn get(mut caller: Host<'_>, path: i32, length: i32, address: i32, size: i32) ->
     answer(&mut caller, "proxy_get_property", |caller| {
         let path = dotted(&read(caller, path, length)?);
         let plugin = match path.as_str() {
-            "plugin_name" | "plugin_root_id" => Some(b"ambit".to_vec()),
+            "plugin_name" | "plugin_root_id" => Some(caller.data().plugin.clone().into_bytes()),
             "plugin_vm_id" => Some(caller.data().vm_id.clone().into_bytes()),
             _ => None,
         };
