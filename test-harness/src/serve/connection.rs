@@ -222,6 +222,7 @@ fn is_the_gateways(name: &str) -> bool {
                 | "x-forwarded-proto"
                 | "x-forwarded-client-cert"
                 | "x-request-id"
+                | "expect"
         )
 }
 
