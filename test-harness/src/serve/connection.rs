@@ -182,10 +182,9 @@ impl Connection {
         forwarded.push(peer.as_bytes());
         let forwarded = forwarded.join(&b","[..]);
         headers.extend(headers_of(&parts.headers).into_iter().filter(|(name, value)| {
-            !name.starts_with("x-envoy-")
-                && !(name == "te" && value != b"trailers")
-                && !is_the_gateways(name)
-                && !nominated.contains(name)
+            let other_te = name == "te" && value != b"trailers";
+            let dropped = name.starts_with("x-envoy-") || other_te || is_the_gateways(name);
+            !dropped && !nominated.contains(name)
         }));
         headers.push(("x-forwarded-for".to_owned(), forwarded));
         headers.push(text("x-forwarded-proto", "http"));

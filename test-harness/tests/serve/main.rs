@@ -28,7 +28,7 @@ fn module() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
     MODULE.get_or_init(|| {
         let bytes = std::fs::read(root().join("dist/ambit.wasm"));
-        Module::compile(&bytes.expect("dist/ambit.wasm is not there: run `make module`")).unwrap()
+        Module::compile(&bytes.unwrap()).unwrap()
     })
 }
 
