@@ -13,6 +13,7 @@ mod gate;
 mod pipe;
 mod records;
 mod settings;
+mod trust;
 mod worker;
 
 pub use records::{Records, Shown};
@@ -74,9 +75,16 @@ impl Server {
         }
         let names = clusters.keys().cloned().collect();
         let (live, shared) = builder.build_live(names).map_err(|error| error.to_string())?;
+        let tls = match clusters.values().any(|cluster| cluster.tls) {
+            true => Some(trust::connector(settings.ca.as_deref())?),
+            false => None,
+        };
         let clusters: BTreeMap<String, Arc<Connections>> = clusters
             .into_iter()
-            .map(|(name, cluster)| (name, Arc::new(Connections::to(cluster))))
+            .map(|(name, cluster)| {
+                let tls = tls.clone().filter(|_| cluster.tls);
+                (name, Arc::new(Connections::to(cluster, tls)))
+            })
             .collect();
         let upstream = clusters.get(UPSTREAM).cloned().ok_or("no upstream")?;
         let listener = TcpListener::bind(settings.listen).await;

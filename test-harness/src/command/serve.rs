@@ -24,11 +24,11 @@ const WARN: u32 = 3;
 pub(super) struct Asked {
     /// The policy, in YAML.
     policy: Option<PathBuf>,
-    /// A gateway's file: policy, listen, upstream, clusters, workers, module, records, buffer_limit,
+    /// A gateway's file: policy, listen, upstream, clusters, ca, workers, module, records, buffer_limit,
     /// timeout, idle_timeout.
     #[arg(long)]
     config: Option<PathBuf>,
-    /// Where allowed requests go: `http://host:port`, or `h2c://host:port`.
+    /// Where allowed requests go: `http://host:port`, `https://…`, or `h2c://…`.
     #[arg(long)]
     upstream: Option<String>,
     /// Where an issuer or a look-up of the policy is, by its cluster's name; may be repeated.

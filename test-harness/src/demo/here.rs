@@ -21,7 +21,7 @@ pub(super) async fn start(root: &Path) -> io::Result<Server> {
     let records = root.join(gateway::RECORDS);
     std::fs::create_dir_all(root.join(".run"))?;
     std::fs::write(&records, "")?;
-    let at = |port: u16| Cluster { address: format!("127.0.0.1:{port}"), http2: false };
+    let at = |port: u16| Cluster { address: format!("127.0.0.1:{port}"), http2: false, tls: false };
     let settings = Settings {
         policy: root.join("policies/demo/policy.yaml"),
         listen: ([127, 0, 0, 1], ports::GATEWAY).into(),

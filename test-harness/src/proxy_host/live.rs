@@ -74,6 +74,7 @@ impl Live {
         if !flight.is_over() {
             self.flights.insert(stream, flight);
         }
+        self.after();
         stream
     }
 

@@ -8,9 +8,13 @@ use hyper::client::conn::{http1, http2};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Request, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Envoy's `connect_timeout`, as in the project's configurations.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -33,21 +37,30 @@ impl Unanswered {
 const REFUSED: Unanswered = Unanswered(
     "remote connection failure, transport failure reason: delayed connect error: Connection refused",
 );
+const UNTRUSTED: Unanswered =
+    Unanswered("remote connection failure, transport failure reason: TLS error");
 const TOO_SLOW: Unanswered = Unanswered("connection timeout");
 const ENDED: Unanswered = Unanswered("connection termination");
 const PROTOCOL: Unanswered = Unanswered("protocol error");
 
 /// A cluster and its connections.
-#[derive(Debug)]
 pub(super) struct Connections {
     cluster: Cluster,
+    tls: Option<TlsConnector>,
     idle: Mutex<Vec<http1::SendRequest<Piped>>>,
     shared: tokio::sync::Mutex<Option<http2::SendRequest<Piped>>>,
 }
 
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections").field("cluster", &self.cluster).finish_non_exhaustive()
+    }
+}
+
 impl Connections {
-    pub(super) fn to(cluster: Cluster) -> Self {
-        Self { cluster, idle: Mutex::default(), shared: tokio::sync::Mutex::default() }
+    /// Over TLS by `tls` where there is one.
+    pub(super) fn to(cluster: Cluster, tls: Option<TlsConnector>) -> Self {
+        Self { cluster, tls, idle: Mutex::default(), shared: tokio::sync::Mutex::default() }
     }
 
     /// Sends a request with the headers of a proxy-wasm map, and gives the answer's beginning.
@@ -121,10 +134,12 @@ impl Connections {
 
     async fn connect(&self) -> Result<http1::SendRequest<Piped>, Unanswered> {
         let stream = self.stream().await?;
-        let shaken = http1::Builder::new().handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = shaken.map_err(|_| ENDED)?;
-        tokio::spawn(connection);
-        Ok(sender)
+        let Some(tls) = &self.tls else { return shake(stream).await };
+        let host = self.cluster.address.rsplit_once(':').map_or("", |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = ServerName::try_from(host).map_err(|_| UNTRUSTED)?;
+        let secured = tokio::time::timeout(CONNECT_WITHIN, tls.connect(name, stream)).await;
+        shake(secured.map_err(|_| TOO_SLOW)?.map_err(|_| UNTRUSTED)?).await
     }
 
     async fn stream(&self) -> Result<TcpStream, Unanswered> {
@@ -152,6 +167,16 @@ impl Connections {
         sender.ready().await.map_err(|_| ENDED)?;
         sender.send_request(request).await.map_err(|_| ENDED)
     }
+}
+
+/// HTTP/1.1 on a stream.
+async fn shake(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> Result<http1::SendRequest<Piped>, Unanswered> {
+    let shaken = http1::Builder::new().handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = shaken.map_err(|_| ENDED)?;
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 /// Headers that are of one connection (RFC 9110 section 7.6.1), which Envoy leaves out on the next.

@@ -23,6 +23,8 @@ pub struct Settings {
     pub upstream: Option<Cluster>,
     /// Where the policy's issuers and look-ups are, by the names that the policy has for them.
     pub clusters: BTreeMap<String, Cluster>,
+    /// Authorities that are trusted beside the machine's own, in PEM.
+    pub ca: Option<PathBuf>,
     /// Worker threads, each with an instance of the module.
     pub workers: usize,
     /// The module; `dist/ambit.wasm` of the project's folder if nothing is said.
@@ -45,6 +47,7 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 10000)),
             upstream: None,
             clusters: BTreeMap::new(),
+            ca: None,
             workers: 2,
             module: None,
             records: None,
@@ -55,8 +58,8 @@ impl Default for Settings {
     }
 }
 
-/// An address that requests are sent to: `http://host:port`, or `h2c://host:port` for HTTP/2 without
-/// TLS.
+/// An address that requests are sent to: `http://host:port`, `https://host:port`, or `h2c://host:port`
+/// for HTTP/2 without TLS.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
 pub struct Cluster {
@@ -64,29 +67,32 @@ pub struct Cluster {
     pub address: String,
     /// Whether HTTP/2 is spoken.
     pub http2: bool,
+    /// Whether over TLS.
+    pub tls: bool,
 }
 
 impl TryFrom<String> for Cluster {
     type Error = String;
 
     fn try_from(url: String) -> Result<Self, String> {
-        let wrong = || format!("`{url}`: expected `http://host:port` or `h2c://host:port`");
+        let wrong = || format!("`{url}`: expected `http://`, `https://` or `h2c://` and host:port");
         let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
-        let http2 = match scheme {
-            "http" => false,
-            "h2c" => true,
+        let (http2, tls, port) = match scheme {
+            "http" => (false, false, 80),
+            "h2c" => (true, false, 80),
+            "https" => (false, true, 443),
             _ => return Err(wrong()),
         };
         let host = rest.strip_suffix('/').unwrap_or(rest);
         let address = match host.rsplit_once(':') {
             Some((_, port)) if port.parse::<u16>().is_ok() => host.to_owned(),
-            None => format!("{host}:80"),
+            None => format!("{host}:{port}"),
             Some(_) => return Err(wrong()),
         };
         if host.is_empty() || host.contains(['/', '?', '#', '@', ' ']) {
             return Err(wrong());
         }
-        Ok(Self { address, http2 })
+        Ok(Self { address, http2, tls })
     }
 }
 
@@ -105,6 +111,7 @@ impl Settings {
         beside(&mut settings.policy);
         settings.module.iter_mut().for_each(beside);
         settings.records.iter_mut().for_each(beside);
+        settings.ca.iter_mut().for_each(beside);
         Ok(settings)
     }
 
@@ -175,7 +182,9 @@ mod tests {
         assert_eq!((plain.address.as_str(), plain.http2), ("127.0.0.1:8080", false));
         assert_eq!(cluster("http://api.example/").unwrap().address, "api.example:80");
         assert!(cluster("h2c://[::1]:9").unwrap().http2);
-        for wrong in ["127.0.0.1:80", "https://a:443", "http://a:x", "http://a/b", "http://"] {
+        let idp = cluster("https://idp.example").unwrap();
+        assert_eq!((idp.address.as_str(), idp.tls), ("idp.example:443", true));
+        for wrong in ["127.0.0.1:80", "ftp://a:443", "http://a:x", "http://a/b", "http://"] {
             assert!(cluster(wrong).unwrap_err().contains("expected"), "{wrong}");
         }
     }

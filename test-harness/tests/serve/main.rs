@@ -12,6 +12,7 @@ mod outcome;
 mod peers;
 mod raw;
 mod scenarios;
+mod tls;
 mod upstream;
 #[path = "../sockets/world.rs"]
 mod world;

@@ -23,7 +23,7 @@ fn ok(body: &str) -> Answer {
     Answer { status: 200, pieces, ..Answer::default() }
 }
 
-fn settings(name: &str, upstream: &str) -> Settings {
+pub fn settings(name: &str, upstream: &str) -> Settings {
     Settings {
         policy: policy(name, POLICY),
         listen: "127.0.0.1:0".parse().unwrap(),
@@ -34,7 +34,7 @@ fn settings(name: &str, upstream: &str) -> Settings {
 }
 
 /// Sends bytes, and reads all that comes.
-async fn told(port: u16, pieces: Vec<Vec<u8>>) -> String {
+pub async fn told(port: u16, pieces: Vec<Vec<u8>>) -> String {
     let talk = move || {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -50,7 +50,7 @@ async fn told(port: u16, pieces: Vec<Vec<u8>>) -> String {
     tokio::task::spawn_blocking(talk).await.unwrap()
 }
 
-fn good(path: &str) -> Vec<u8> {
+pub fn good(path: &str) -> Vec<u8> {
     let token = token();
     format!(
         "GET {path} HTTP/1.1\r\nhost: api.example.com\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\r\n"
