@@ -15,6 +15,8 @@ mod module;
 mod policy;
 mod progress;
 mod replay;
+#[cfg(feature = "wasm-host")]
+mod serve;
 mod test;
 mod token;
 
@@ -96,6 +98,12 @@ enum Command {
     Run,
     /// Test policies: every request of their suites, through the core and through the shipped module.
     Test(test::Asked),
+    /// Serve a policy on this machine without Envoy: the shipped module in wasmtime behind real
+    /// sockets, HTTP/1.1 and HTTP/2, records printed one a line. The policy is read anew when its file
+    /// changes, or on SIGHUP; one that does not compile changes nothing.
+    #[cfg(feature = "wasm-host")]
+    #[command(after_long_help = examples::SERVE)]
+    Serve(Box<serve::Asked>),
     /// Print a token of the development issuer that `run` started.
     #[command(after_long_help = examples::TOKEN)]
     Token(token::Asked),
@@ -116,6 +124,8 @@ pub fn run(ambit: &Ambit) -> ExitCode {
         Command::Matrix(asked) => matrix::run(&ambit.root, asked),
         Command::Run => demo::run(&ambit.root),
         Command::Test(asked) => test::run(&ambit.root, asked),
+        #[cfg(feature = "wasm-host")]
+        Command::Serve(asked) => serve::run(&ambit.root, asked),
         Command::Token(asked) => token::print(asked),
     };
     match done {

@@ -15,4 +15,6 @@ pub mod recorded;
 pub mod replay;
 pub mod review;
 pub mod scenario;
+#[cfg(feature = "wasm-host")]
+pub mod serve;
 pub mod suite;

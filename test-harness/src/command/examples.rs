@@ -35,6 +35,13 @@ Examples:
   make run                   builds the module, fetches Envoy, and runs this
   curl -i http://127.0.0.1:10000/v1/documents/1 -H \"authorization: Bearer $(ambit token --as alice)\"";
 
+#[cfg(feature = "wasm-host")]
+pub(super) const SERVE: &str = "\
+Examples:
+  ambit serve policy.yaml --upstream http://127.0.0.1:8080
+  ambit serve policy.yaml --upstream http://127.0.0.1:8080 --cluster idp=https://idp.example.com
+  ambit serve --config gateway.yaml --records records.log";
+
 pub(super) const TOKEN: &str = "\
 Examples:
   ambit run                                   in another terminal: the issuer
