@@ -64,7 +64,7 @@ enum Command {
         all: bool,
     },
     /// Read a log of records: single decisions, sums, whether it is whole, and OCSF.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::AUDIT)]
     Audit(audit::Asked),
     /// Measure Ambit beside Envoy's own filters in one Envoy, and draw what came out.
     #[command(after_long_help = examples::BENCH)]

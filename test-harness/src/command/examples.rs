@@ -7,6 +7,12 @@ Examples:
 
 Exit codes: 0 nothing got through and every good request passed, 4 otherwise.";
 
+pub(super) const AUDIT: &str = "\
+Examples:
+  ambit audit show records.log --actor support-assistant
+  ambit audit summary records.log
+  ambit audit verify records.log";
+
 pub(super) const BENCH: &str = "\
 Examples:
   make bench                 builds what is measured, and runs this
