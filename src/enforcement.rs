@@ -22,6 +22,8 @@ mod proof;
 mod reply;
 mod response;
 mod secret;
+#[cfg(feature = "author")]
+mod why;
 mod written;
 
 pub use asked::is_no_trailer;
@@ -415,21 +417,6 @@ impl Enforcement {
         self.phase = Phase::Replied;
         self.replied = Some(reply.status);
         Step::Reply(reply)
-    }
-}
-
-#[cfg(feature = "author")]
-impl Enforcement {
-    /// Why the request was decided as it was, with what is known of it now. The decision is the one
-    /// that was made, where one was made before anything was decided on by policy.
-    #[must_use]
-    pub fn trace(&self, now: Timestamp) -> crate::trace::Trace {
-        let trace =
-            self.with_request(|request| crate::trace::trace(&self.engine.policy, request, now));
-        match &self.decision {
-            Some(made) if *made != trace.decision => trace.overruled(made.clone()),
-            _ => trace,
-        }
     }
 }
 

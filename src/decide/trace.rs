@@ -95,8 +95,10 @@ fn assemble(
         gaps,
     });
     let rules = (0..)
-        .zip(&policy.rules)
-        .map(|(number, _)| rule::trace(policy, number, place, facts.as_ref(), &decision))
+        .zip(&policy.rule_pairs())
+        .map(|(number, pairs)| {
+            rule::trace(policy, (number, pairs), place, facts.as_ref(), &decision)
+        })
         .collect();
     Trace {
         stage,

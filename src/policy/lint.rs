@@ -14,7 +14,7 @@ use super::document::Document;
 use super::error::Place;
 use super::walk;
 use crate::request::Action;
-use std::collections::BTreeSet;
+use possible::Kinds;
 
 /// One thing that is suspicious.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub fn lint(policy: &Policy) -> Vec<Finding> {
 /// As [`lint`], of a policy and the document it was compiled from.
 #[must_use]
 pub fn lint_document(policy: &Policy, document: &Document) -> Vec<Finding> {
-    let mut lint = Lint { policy, document, found: Vec::new() };
+    let mut lint = Lint::of(policy, document);
     lint.dead();
     lint.shadowed();
     lint.wider_than_names();
@@ -64,11 +64,21 @@ pub fn lint_document(policy: &Policy, document: &Document) -> Vec<Finding> {
 struct Lint<'a> {
     policy: &'a Policy,
     document: &'a Document,
+    /// What each rule speaks of, in order.
+    spoken: Vec<Vec<Pair>>,
+    kinds: Kinds<'a>,
     found: Vec<Finding>,
 }
 
 /// A resource of the policy by its number, and an action.
 type Pair = (u32, Action);
+
+impl<'a> Lint<'a> {
+    fn of(policy: &'a Policy, document: &'a Document) -> Self {
+        let (spoken, kinds) = (policy.rule_pairs(), Kinds::of(policy));
+        Self { policy, document, spoken, kinds, found: Vec::new() }
+    }
+}
 
 impl Lint<'_> {
     fn add(
@@ -98,16 +108,8 @@ impl Lint<'_> {
     }
 
     /// What a rule speaks of.
-    fn pairs(&self, number: u32) -> BTreeSet<Pair> {
-        let mut pairs = BTreeSet::new();
-        for (at, _) in (0..).zip(&self.policy.resources) {
-            for action in Action::ALL {
-                if self.policy.rules_for(at, action).contains(&number) {
-                    pairs.insert((at, action));
-                }
-            }
-        }
-        pairs
+    fn pairs(&self, number: u32) -> &[Pair] {
+        self.spoken.get(number as usize).map_or(&[], Vec::as_slice)
     }
 
     fn resource(&self, number: u32) -> &str {

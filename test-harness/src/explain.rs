@@ -6,6 +6,8 @@ mod curl;
 mod drive;
 pub mod excerpt;
 mod html;
+mod instead;
+mod keys;
 mod mint;
 mod outline;
 mod said;

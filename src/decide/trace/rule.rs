@@ -47,21 +47,17 @@ pub struct RuleTrace {
 
 pub(super) fn trace(
     policy: &Policy,
-    number: u32,
+    (number, pairs): (u32, &[(u32, Action)]),
     place: Option<(Mapped<'_>, &ResourceEntry)>,
     facts: Option<&RequestFacts<'_>>,
     decision: &Decision,
 ) -> RuleTrace {
-    let at = number as usize;
-    let Some(rule) = policy.rules.get(at) else { return RuleTrace::none(number) };
-    let speaks = |resource: u32| {
-        rule.actions.iter().any(|action| policy.rules_for(resource, action).contains(&number))
-    };
-    let resources = (0..)
-        .zip(&policy.resources)
-        .filter(|(place, _)| speaks(*place))
-        .map(|(_, entry)| entry.id.clone())
-        .collect();
+    let Some(rule) = policy.rules.get(number as usize) else { return RuleTrace::none(number) };
+    let speaks = |resource: u32| pairs.iter().any(|(spoken, _)| *spoken == resource);
+    let mut spoken: Vec<u32> = pairs.iter().map(|(resource, _)| *resource).collect();
+    spoken.dedup();
+    let entries = spoken.iter().filter_map(|resource| policy.resources.get(*resource as usize));
+    let resources = entries.map(|entry| entry.id.clone()).collect();
     let (action, resource) = match place {
         None => (Truth::Unknown, Truth::Unknown),
         Some((mapped, _)) => {

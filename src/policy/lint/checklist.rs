@@ -45,7 +45,7 @@ pub struct Gateway {
 pub fn checklist(policy: &Policy, gateway: Gateway) -> Vec<Answer> {
     let Some(source) = policy.source.clone() else { return Vec::new() };
     let (document, _) = walk::walk(&source);
-    let lint = Lint { policy, document: &document, found: Vec::new() };
+    let lint = Lint::of(policy, &document);
     vec![
         answer("read-only", "is every agent read-only at most unless named?", lint.read_only()),
         answer("filtered", "is returned data filtered by the user's permissions?", lint.filtered()),

@@ -1,7 +1,7 @@
 //! Rules that can never matter: nothing leads to them, nobody comes so far, or their condition is
 //! never true.
 
-use super::possible::{Possible, kinds};
+use super::possible::Possible;
 use super::{Lint, listed, member};
 use crate::policy::compiled::RuleEntry;
 use crate::policy::condition::{Condition, Part, Shown, Truth};
@@ -18,8 +18,8 @@ impl Lint<'_> {
         let Some(rule) = self.policy.rules.get(number as usize) else { return };
         let Some(pointer) = self.policy.rule_pointer(number) else { return };
         let pairs = self.pairs(number);
-        let kinds = kinds(self.policy, pairs.iter().copied());
-        if kinds.is_empty() {
+        let kinds = || self.kinds.meaning(pairs);
+        if kinds().next().is_none() {
             if self.policy.actors.is_empty() {
                 return;
             }
@@ -45,21 +45,21 @@ impl Lint<'_> {
         }
         let when = rule.when.as_ref();
         let contradiction = when.and_then(Condition::contradiction);
-        let open = kinds.iter().any(|kind| kind.can_be_true(when)) && contradiction.is_none();
+        let open = contradiction.is_none() && kinds().any(|kind| kind.can_be_true(when));
         match (rule.effect, open) {
-            (Effect::Allow, false) => self.never_true(rule, &pointer, &kinds, contradiction),
+            (Effect::Allow, false) => self.never_true(number, contradiction),
             (Effect::Deny, false) => {
                 let definite = contradiction.is_some()
-                    || kinds.iter().all(|kind| kind.verdict(when).truth == Truth::False);
+                    || kinds().all(|kind| kind.verdict(when).truth == Truth::False);
                 match definite {
-                    true => self.never_true(rule, &pointer, &kinds, contradiction),
-                    false => self.always_denies(rule, &pointer, &kinds),
+                    true => self.never_true(number, contradiction),
+                    false => self.always_denies(number),
                 }
             }
             (Effect::Allow, true) => {
                 let reaches =
                     |kind: &Possible<'_>| kind.can_be_true(when) && kind.is_within(self.policy);
-                if !kinds.iter().any(reaches) {
+                if !kinds().any(|kind| reaches(&kind)) {
                     self.beyond(rule, &pointer);
                 }
             }
@@ -67,14 +67,10 @@ impl Lint<'_> {
         }
     }
 
-    fn never_true(
-        &mut self,
-        rule: &RuleEntry,
-        pointer: &str,
-        kinds: &[Possible<'_>],
-        contradiction: Option<(String, String)>,
-    ) {
-        let at = member(pointer, "when");
+    fn never_true(&mut self, number: u32, contradiction: Option<(String, String)>) {
+        let Some(rule) = self.policy.rules.get(number as usize) else { return };
+        let Some(pointer) = self.policy.rule_pointer(number) else { return };
+        let at = member(&pointer, "when");
         let effect = match rule.effect {
             Effect::Allow => "allows",
             Effect::Deny => "denies",
@@ -89,7 +85,7 @@ impl Lint<'_> {
             return self.add("never-matches", &at, message, why, fix);
         }
         let Some(when) = &rule.when else { return };
-        let (blamed, unknown) = blame(when, kinds);
+        let (blamed, unknown) = self.blame(when, number);
         match unknown.as_slice() {
             [] => {
                 let message = format!(
@@ -113,14 +109,16 @@ impl Lint<'_> {
         }
     }
 
-    fn always_denies(&mut self, rule: &RuleEntry, pointer: &str, kinds: &[Possible<'_>]) {
+    fn always_denies(&mut self, number: u32) {
+        let Some(rule) = self.policy.rules.get(number as usize) else { return };
+        let Some(pointer) = self.policy.rule_pointer(number) else { return };
         let Some(when) = &rule.when else { return };
-        let (_, unknown) = blame(when, kinds);
+        let (_, unknown) = self.blame(when, number);
         let names = listed(unknown.iter().map(String::as_str));
         let subject = if names.is_empty() { "what it asks for".to_owned() } else { names };
         self.add(
             "always-denies",
-            &member(pointer, "when"),
+            &member(&pointer, "when"),
             format!("`{}` denies everything it speaks of: {subject} is never known there", rule.id),
             "a deny whose condition is unknown denies, for only a definite false spares",
             "declare where it comes from for these actions, or write the deny without a condition if it \
@@ -141,19 +139,23 @@ impl Lint<'_> {
     }
 }
 
-/// The test that keeps a condition from being true, and the names in it that are never known.
-fn blame(when: &Condition, kinds: &[Possible<'_>]) -> (String, Vec<String>) {
-    let Some(kind) = kinds.iter().find(|kind| !kind.can_be_true(Some(when))) else {
-        return (when.source().to_owned(), Vec::new());
-    };
-    let mut part = when.trace(kind);
-    // Down to what settles it: a part that is not true, and waits for nothing.
-    while let Some(inner) = part.parts.iter().find(|inner| settles(&part, inner)) {
-        part = inner.clone();
+impl Lint<'_> {
+    /// The test that keeps a rule's condition from being true, and the names in it that are never
+    /// known.
+    fn blame(&self, when: &Condition, number: u32) -> (String, Vec<String>) {
+        let mut kinds = self.kinds.meaning(self.pairs(number));
+        let Some(kind) = kinds.find(|kind| !kind.can_be_true(Some(when))) else {
+            return (when.source().to_owned(), Vec::new());
+        };
+        let mut part = when.trace(&kind);
+        // Down to what settles it: a part that is not true, and waits for nothing.
+        while let Some(inner) = part.parts.iter().find(|inner| settles(&part, inner)) {
+            part = inner.clone();
+        }
+        let unknown = part.values.iter().filter(|looked| looked.value == Shown::Unknown);
+        let unknown = unknown.map(|looked| looked.name.clone()).collect();
+        (part.text, if part.truth == Truth::Unknown { unknown } else { Vec::new() })
     }
-    let unknown = part.values.iter().filter(|looked| looked.value == Shown::Unknown);
-    let unknown = unknown.map(|looked| looked.name.clone()).collect();
-    (part.text, if part.truth == Truth::Unknown { unknown } else { Vec::new() })
 }
 
 fn settles(whole: &Part, inner: &Part) -> bool {

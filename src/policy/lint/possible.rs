@@ -22,26 +22,53 @@ pub(super) struct Possible<'a> {
     issuer: Option<&'a str>,
 }
 
-/// Every kind of request that means one of the pairs.
-pub(super) fn kinds<'a>(
+/// What is needed to tell the kinds of request there are.
+pub(super) struct Kinds<'a> {
     policy: &'a Policy,
-    pairs: impl Iterator<Item = Pair>,
-) -> Vec<Possible<'a>> {
-    let issuer = match policy.issuers.as_slice() {
-        [only] => Some(only.issuer.as_str()),
-        _ => None,
-    };
-    let dynamic = |number: u32| {
-        policy.names.iter().any(|names| names.dynamic.iter().any(|(entry, _)| *entry == number))
-    };
-    let mut kinds = Vec::new();
-    for (number, action) in pairs {
-        let Some(resource) = policy.resources.get(number as usize) else { continue };
-        for route in policy.routes.all().iter().filter(|route| route.resource == number) {
-            for (method, _) in route.methods().into_iter().filter(|(_, leads)| *leads == action) {
-                for (entry, actor) in (0..).zip(&policy.actors) {
-                    let dynamic = dynamic(entry);
-                    kinds.push(Possible {
+    /// The routes of each resource.
+    routes: Vec<Vec<&'a Route>>,
+    /// The agents, each with whether it is one of many installations.
+    actors: Vec<(&'a ActorEntry, bool)>,
+    issuer: Option<&'a str>,
+}
+
+impl<'a> Kinds<'a> {
+    pub(super) fn of(policy: &'a Policy) -> Self {
+        let mut routes = vec![Vec::new(); policy.resources.len()];
+        for route in policy.routes.all() {
+            if let Some(own) = routes.get_mut(route.resource as usize) {
+                own.push(route);
+            }
+        }
+        let dynamic = |number: u32| {
+            policy.names.iter().any(|names| names.dynamic.iter().any(|(entry, _)| *entry == number))
+        };
+        let actors = (0..).zip(&policy.actors).map(|(at, actor)| (actor, dynamic(at))).collect();
+        let issuer = match policy.issuers.as_slice() {
+            [only] => Some(only.issuer.as_str()),
+            _ => None,
+        };
+        Self { policy, routes, actors, issuer }
+    }
+
+    /// The routes of a resource.
+    pub(super) fn routes(&self, resource: u32) -> &[&'a Route] {
+        self.routes.get(resource as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every kind of request that means one of the pairs, found as it is asked for.
+    pub(super) fn meaning<'k>(&'k self, pairs: &'k [Pair]) -> impl Iterator<Item = Possible<'k>> {
+        pairs.iter().copied().flat_map(move |(number, action)| {
+            let resource = self.policy.resources.get(number as usize);
+            let methods = self.routes(number).iter().flat_map(move |route| {
+                let leading =
+                    route.methods().into_iter().filter(move |(_, leads)| *leads == action);
+                leading.map(move |(method, _)| (*route, method))
+            });
+            methods.flat_map(move |(route, method)| {
+                self.actors.iter().filter_map(move |(actor, dynamic)| {
+                    let (dynamic, issuer) = (*dynamic, self.issuer);
+                    resource.map(|resource| Possible {
                         action,
                         resource,
                         route,
@@ -49,12 +76,11 @@ pub(super) fn kinds<'a>(
                         actor,
                         dynamic,
                         issuer,
-                    });
-                }
-            }
-        }
+                    })
+                })
+            })
+        })
     }
-    kinds
 }
 
 impl Possible<'_> {

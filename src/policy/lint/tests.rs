@@ -381,6 +381,14 @@ fn an_auditor_is_answered_with_the_lines() {
     snapshot("checklist.txt", include_str!("tests/checklist.txt"), &told);
 }
 
+#[test]
+fn every_code_is_in_the_docs() {
+    let docs = include_str!("../../../docs/checking.md");
+    for Case { code, .. } in cases() {
+        assert!(docs.contains(&format!("\n| `{code}` | ")), "{code}");
+    }
+}
+
 fn snapshot(name: &str, known: &str, told: &str) {
     let path = format!("{}/src/policy/lint/tests/{name}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {

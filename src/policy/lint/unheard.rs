@@ -10,14 +10,8 @@ impl Lint<'_> {
     pub(super) fn unheard(&mut self) {
         let numbers: Vec<u32> = (0..).zip(&self.policy.resources).map(|(at, _)| at).collect();
         for number in numbers {
-            let reached: BTreeSet<Action> = self
-                .policy
-                .routes
-                .all()
-                .iter()
-                .filter(|route| route.resource == number)
-                .flat_map(|route| route.actions())
-                .collect();
+            let routes = self.kinds.routes(number).iter();
+            let reached: BTreeSet<Action> = routes.flat_map(|route| route.actions()).collect();
             let allowed = |action: &Action| {
                 self.policy.rules_for(number, *action).iter().any(|at| {
                     let rule = self.policy.rules.get(*at as usize);

@@ -1,6 +1,6 @@
 //! `ambit check`.
 
-use super::policy::{DOES_NOT_COMPILE, read};
+use super::policy::{DOES_NOT_COMPILE, read, say};
 use ambit::policy::error::PolicyErrors;
 use ambit::policy::lint::checklist::{Gateway, checklist};
 use ambit::policy::lint::lint;
@@ -53,6 +53,7 @@ enum FormatName {
 struct Outcome {
     broken: bool,
     doubted: bool,
+    text: String,
     told: Vec<Value>,
 }
 
@@ -66,14 +67,15 @@ pub(super) fn run(asked: &Asked) -> io::Result<ExitCode> {
             Err(errors) => {
                 outcome.broken = true;
                 match asked.format {
-                    FormatName::Tree => println!("{errors}"),
+                    FormatName::Tree => outcome.text.push_str(&format!("{errors}\n")),
                     FormatName::Json => outcome.told.push(broken(&name, &errors)),
                 }
             }
         }
     }
-    if asked.format == FormatName::Json {
-        println!("{:#}", Value::Array(outcome.told));
+    match asked.format {
+        FormatName::Tree => say(&outcome.text)?,
+        FormatName::Json => say(&format!("{:#}\n", Value::Array(outcome.told)))?,
     }
     Ok(match (outcome.broken, outcome.doubted && asked.deny_warnings) {
         (true, _) => ExitCode::from(DOES_NOT_COMPILE),
@@ -134,17 +136,20 @@ impl Asked {
             return Ok(());
         }
         for finding in &findings {
-            print!("{}", review::finding(name, finding, paint));
+            outcome.text.push_str(&review::finding(name, finding, paint));
         }
-        print!("{}", review::checklist(name, &answers, paint));
+        outcome.text.push_str(&review::checklist(name, &answers, paint));
         let doubts = match findings.len() {
             0 => String::new(),
             1 => ", 1 warning".to_owned(),
             many => format!(", {many} warnings"),
         };
-        println!("{name}: ok: `{}`, {rules} rules, {}{doubts}", policy.name(), policy.hash());
+        let (policy_name, hash) = (policy.name(), policy.hash());
+        outcome
+            .text
+            .push_str(&format!("{name}: ok: `{policy_name}`, {rules} rules, {hash}{doubts}\n"));
         for issuer in expanded {
-            println!("{issuer}");
+            outcome.text.push_str(&format!("{issuer}\n"));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use ambit::policy::Policy;
 use ambit::policy::read::read_yaml;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -28,4 +28,12 @@ pub(super) fn read(file: &Path) -> io::Result<(String, String)> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
     Ok((file.display().to_string(), text))
+}
+
+/// Prints, and does not mind a reader that has read enough.
+pub(super) fn say(text: &str) -> io::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
 }

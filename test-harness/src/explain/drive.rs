@@ -1,6 +1,8 @@
 //! One request through the core, from its bytes to its trace.
 
 use super::asked::{Asked, Attributes};
+use super::instead::instead;
+use super::keys::{algorithms, engine};
 use super::mint::{self, Minted};
 use crate::proof::{About, Proof};
 use ambit::Timestamp;
@@ -9,10 +11,8 @@ use ambit::enforcement::{
     Answer, Callout, CalloutReply, Enforcement, Engine, Event, Ids, Memory, Question,
     SignatureVerdict, Step,
 };
-use ambit::identity::Issuer;
-use ambit::policy::document::{AttributeSource, Document};
-use ambit::policy::node::{Kind, Node};
-use ambit::policy::read::{Source, read_yaml};
+use ambit::policy::document::{ActorSource, AttributeSource, Document};
+use ambit::policy::read::read_yaml;
 use ambit::policy::{Policy, walk};
 use ambit::trace::{Outlook, Recorded, Trace};
 use serde_json::Value;
@@ -33,6 +33,8 @@ pub struct Explained {
     pub recorded: Option<(Recorded, bool)>,
     /// What was assumed, in words.
     pub assumed: Vec<String>,
+    /// Where the request met nothing of the policy: what there is instead.
+    pub instead: Vec<String>,
 }
 
 /// A policy as its author wrote it.
@@ -82,6 +84,7 @@ pub fn explain(file: &str, text: &str, asked: &Asked, clock: i64) -> Result<Expl
         policy: PolicyText::of(file, text, &original.policy),
         request: format!("{} {}", run.method(), run.url()),
         outlook: outlook(&trace.decision),
+        instead: instead(&document, &trace),
         trace,
         recorded: None,
         assumed,
@@ -108,8 +111,12 @@ pub fn review(file: &str, text: &str, record: &Recorded) -> Result<Explained, St
     Ok(Explained {
         policy: PolicyText::of(file, text, &loaded.policy),
         request: format!("{method} {host}{path}"),
-        trace: reviewed.trace,
         outlook: reviewed.outlook,
+        instead: match read_yaml(file, text) {
+            Ok(source) => instead(&walk::walk(&source).0, &reviewed.trace),
+            Err(errors) => return Err(errors.to_string()),
+        },
+        trace: reviewed.trace,
         recorded: Some((record.clone(), reviewed.same_policy)),
         assumed,
     })
@@ -151,57 +158,6 @@ fn presented(asked: &Asked) -> Result<Asked, String> {
     Ok(asked)
 }
 
-/// The algorithms an issuer signs with.
-fn algorithms(issuer: &Issuer) -> Vec<String> {
-    let expanded = issuer.expanded();
-    let list = expanded.member("algorithms").and_then(|list| list.as_array());
-    let names = list.into_iter().flatten().filter_map(|name| name.as_str());
-    names.map(str::to_owned).collect()
-}
-
-/// The policy with the key that the token is signed by in place of its issuers' own.
-fn engine(mut source: Source, minted: Option<&Minted>) -> Result<Rc<Engine>, String> {
-    let jwk = minted.map_or_else(String::new, |minted| minted.jwk.to_string());
-    let chosen = minted.map(|minted| minted.issuer);
-    let node = |keys: &str| -> Result<Node, String> {
-        let text = format!("inline: {{ keys: [{keys}] }}");
-        read_yaml("keys", &text).map(|source| source.root).map_err(|errors| errors.to_string())
-    };
-    let issuers = member(&mut source.root, "identity").and_then(|node| member(node, "issuers"));
-    if let Some(Kind::List(issuers)) = issuers.map(|node| &mut node.kind) {
-        for (at, issuer) in issuers.iter_mut().enumerate() {
-            let keys = if Some(at) == chosen { jwk.as_str() } else { "" };
-            let inline = node(keys)?;
-            // A shared secret stands only in a policy for development, and this one is never served.
-            if keys.contains("\"oct\"")
-                && let Kind::Map(entries) = &mut issuer.kind
-            {
-                entries.retain(|entry| entry.name != "development");
-                let truth = read_yaml("development", "development: true");
-                let truth = truth.map_err(|errors| errors.to_string())?.root;
-                if let Kind::Map(mut members) = truth.kind {
-                    entries.append(&mut members);
-                }
-            }
-            if let Some(jwks) = member(issuer, "jwks") {
-                *jwks = inline;
-            }
-        }
-    }
-    let environment = |_: &str| Some("CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk".to_owned());
-    let engine = Engine::load(source.to_compiled_json().as_bytes(), &environment);
-    engine.map(Rc::new).map_err(|errors| errors.to_string())
-}
-
-fn member<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Node> {
-    match &mut node.kind {
-        Kind::Map(entries) => {
-            entries.iter_mut().find(|entry| entry.name == name).map(|entry| &mut entry.value)
-        }
-        _ => None,
-    }
-}
-
 struct Run<'a> {
     asked: &'a Asked,
     document: &'a Document,
@@ -241,6 +197,25 @@ impl Run<'_> {
         Ok((scheme.to_owned(), authority.to_owned(), path))
     }
 
+    /// The names in the client's certificate, where the policy reads them.
+    fn peer(&mut self) -> Vec<String> {
+        let reads = self.document.identity.actor_from.contains(&ActorSource::Mtls);
+        if !self.asked.peer.is_empty() || !reads {
+            return self.asked.peer.clone();
+        }
+        let names: Vec<&String> = self.document.actors.keys().collect();
+        let name = match (self.asked.actors.first(), names.as_slice()) {
+            (Some(name), _) => name,
+            (None, [only]) => *only,
+            _ => return Vec::new(),
+        };
+        let own = self.document.actors.get(name).and_then(|actor| actor.matches.spiffe.first());
+        if let Some(own) = own {
+            self.assumed.push(format!("the client's certificate is of `{own}`"));
+        }
+        own.cloned().into_iter().collect()
+    }
+
     fn drive(&mut self, engine: &Rc<Engine>, minted: Option<&Minted>) -> Result<Trace, String> {
         let (scheme, authority, path) = self.target()?;
         let host = self.asked.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
@@ -272,7 +247,8 @@ impl Run<'_> {
         let ids = Ids { record: "explained".to_owned(), boot: "explained".into() };
         let mut enforcement = Enforcement::new(Rc::clone(engine), ids);
         let end = self.asked.body.is_empty();
-        let event = Event::RequestHeaders { headers: &bytes, peer: &[], end };
+        let peer = self.peer();
+        let event = Event::RequestHeaders { headers: &bytes, peer: &peer, end };
         let mut step = enforcement.on(self.now, event);
         loop {
             step = match step {

@@ -1,11 +1,16 @@
 //! An explanation as an outline: what every drawing of it is made from.
 
+mod ceilings;
+
 use super::Explained;
 use ambit::decision::{ApprovalNeed, Effect};
 use ambit::policy::condition::{Looked, Part, PartKind, Shown, Truth};
 use ambit::policy::document::Effect as RuleEffect;
 use ambit::policy::value::Sources;
-use ambit::trace::{Ceiling, CeilingOf, Outlook, RuleTrace, ScopeWord, Stage, SubjectSays, Trace};
+use ambit::trace::{Outlook, RuleTrace, Stage, Trace};
+
+/// Paths or agents that are named where a request met none.
+const MAX_INSTEAD: usize = 12;
 
 /// One line of an outline, and the lines under it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -163,8 +168,9 @@ impl Explained {
             (std::cmp::Ordering::Less, _) => Mark::Aside,
         };
         let under: Vec<Outline> = match stage {
-            Stage::Ceilings => trace.ceilings.iter().map(ceiling).collect(),
+            Stage::Ceilings => trace.ceilings.iter().map(ceilings::ceiling).collect(),
             Stage::Rules => trace.rules.iter().map(|one| self.rule(one)).collect(),
+            _ if at => self.instead(),
             _ => Vec::new(),
         };
         let aside = match stage {
@@ -185,6 +191,17 @@ impl Explained {
             under,
             ..Outline::default()
         })
+    }
+
+    /// What there is where the request met nothing.
+    fn instead(&self) -> Vec<Outline> {
+        let mut told: Vec<Outline> =
+            self.instead.iter().take(MAX_INSTEAD).map(|text| note(text)).collect();
+        let left = self.instead.len().saturating_sub(MAX_INSTEAD);
+        if left > 0 {
+            told.push(note(&format!("{left} more")));
+        }
+        told
     }
 
     fn rule(&self, rule: &RuleTrace) -> Outline {
@@ -306,57 +323,6 @@ fn said(rule: &RuleTrace, trace: &Trace) -> String {
 #[must_use]
 pub fn approval(need: &ApprovalNeed) -> String {
     format!("needs approval ({})", need.tier.name())
-}
-
-fn ceiling(ceiling: &Ceiling) -> Outline {
-    let text = match &ceiling.of {
-        CeilingOf::Actor(id) => format!("what `{id}` may do at most"),
-        CeilingOf::Subject => "what the user may do at most".to_owned(),
-        CeilingOf::Token => "what the token's scopes reach".to_owned(),
-        CeilingOf::TokenSubtracts => "what the token's `no:` scopes leave".to_owned(),
-    };
-    let mut aside = scopes(&ceiling.scopes);
-    if ceiling.of == CeilingOf::Subject && ceiling.entries.is_empty() {
-        aside = "no `subjects`: the token's scopes say it".to_owned();
-    }
-    if aside.is_empty() && ceiling.within == Truth::Unknown && ceiling.of != CeilingOf::Subject {
-        aside = "not recorded".to_owned();
-    }
-    if ceiling.lifted {
-        aside.push_str("; lifted by a grant");
-    }
-    Outline {
-        mark: Mark::of(ceiling.within),
-        text,
-        aside,
-        line: ceiling.place.line,
-        under: ceiling.entries.iter().map(entry).collect(),
-        ..Outline::default()
-    }
-}
-
-fn entry(says: &SubjectSays) -> Outline {
-    let groups = match &says.groups {
-        None => "every user".to_owned(),
-        Some(groups) => groups.join(" or "),
-    };
-    Outline {
-        mark: Mark::of(says.applies),
-        text: groups,
-        aside: scopes(&says.scopes),
-        line: says.place.line,
-        faint: says.applies == Truth::False,
-        ..Outline::default()
-    }
-}
-
-/// Scopes; those that speak of what is asked stand out.
-fn scopes(words: &[ScopeWord]) -> String {
-    let words = words.iter().map(|word| match word.speaks {
-        true => format!("[{}]", word.text),
-        false => word.text.clone(),
-    });
-    words.collect::<Vec<_>>().join(" ")
 }
 
 fn who(trace: &Trace) -> String {

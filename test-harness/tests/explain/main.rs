@@ -1,7 +1,7 @@
 //! `ambit explain` and `ambit check` as a user sees them: their words are snapshots beside this file,
 //! which `UPDATE_SNAPSHOTS=1` writes anew, and the program is run as a program.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use ambit_test_harness::demo::live::Paint;
 use ambit_test_harness::explain::asked::{Wanted, read_request};
@@ -77,6 +77,11 @@ fn every_step_ceiling_and_rule_is_told() {
             r#"{"url": "/v1/documents/7", "scope": "read:nothing"}"#,
         ),
         ("a path that means nothing", "read-only-agent", r#"{"url": "/v2/documents/7"}"#),
+        (
+            "an agent nobody listed",
+            "delegated-agent",
+            r#"{"url": "/v1/tickets/7", "actor": "stranger"}"#,
+        ),
         ("nobody", "read-only-agent", r#"{"url": "/v1/documents/7", "anonymous": true}"#),
         (
             "a token out of its time",
@@ -105,6 +110,31 @@ fn every_step_ceiling_and_rule_is_told() {
         told.push_str(&format!("# {name}\n{tree}\n"));
     }
     snapshot("trees.txt", &told);
+}
+
+#[test]
+fn an_agent_comes_with_its_own_certificate_or_with_another() {
+    let text = r#"apiVersion: ambit/v1
+name: mtls
+identity:
+  actor_from: [client_id, mtls]
+  issuers: [{ issuer: "https://idp", jwks: { remote: { cluster: idp, url: "https://idp/jwks" } } }]
+actors:
+  a: { match: { client_id: a, spiffe: "spiffe://x/a" }, scopes: ["*:*"] }
+  b: { match: { client_id: b, spiffe: "spiffe://x/b" }, scopes: ["*:*"] }
+resources:
+  doc: { audience: "https://api", credentials: keep, by_scope: [read], http: [{ path: "/d/{id}" }] }
+"#;
+    for (peer, reason) in [(vec![], "allowed-by-rule"), (vec!["spiffe://x/b"], "actor-mismatch")] {
+        let asked = Asked {
+            url: "/d/7".to_owned(),
+            actors: vec!["a".to_owned()],
+            peer: peer.iter().map(|name| (*name).to_owned()).collect(),
+            ..Asked::default()
+        };
+        let explained = explain::explain("mtls.yaml", text, &asked, 1_800_000_000_000).unwrap();
+        assert_eq!(explained.trace.decision.reason.code(), reason);
+    }
 }
 
 /// A record of a policy, with its hash in place of `HASH`.

@@ -7,7 +7,7 @@ use crate::policy::document::{
     ActorMode, AuditLevel, Credentials, Effect, Mode, PerRecord, SenderConstraint, Tier,
 };
 use crate::policy::lint::listed;
-use crate::policy::lint::possible::{Possible, kinds};
+use crate::policy::lint::possible::Possible;
 use crate::policy::scope::Scope;
 use crate::request::{Action, ActionSet};
 use crate::time::Span;
@@ -65,11 +65,12 @@ impl Lint<'_> {
         for (number, entry) in (0_u32..).zip(&self.policy.resources) {
             let Some(written) = self.document.resources.get(&entry.id) else { continue };
             let pointer = member("/resources", &entry.id);
-            let readers = kinds(self.policy, std::iter::once((number, Action::Read)));
+            let reading = [(number, Action::Read)];
+            let mut readers = self.kinds.meaning(&reading);
             let for_users = |kind: &Possible<'_>| {
                 kind.actor.mode == ActorMode::Delegated && kind.is_within(self.policy)
             };
-            if !readers.iter().any(for_users) {
+            if !readers.any(|kind| for_users(&kind)) {
                 let text = format!("no agent reads `{}` for a user", entry.id);
                 found.push(self.evidence(true, &pointer, text));
                 continue;
@@ -124,7 +125,7 @@ impl Lint<'_> {
                 let speaks = |kind: &Possible<'_>| {
                     kind.actor.mode == ActorMode::Delegated && kind.can_be_true(rule.when.as_ref())
                 };
-                kinds(self.policy, std::iter::once((resource, Action::Read))).iter().any(speaks)
+                self.kinds.meaning(&[(resource, Action::Read)]).any(|kind| speaks(&kind))
             })
             .collect()
     }
@@ -138,9 +139,9 @@ impl Lint<'_> {
             }
             let pairs: Vec<_> = self
                 .pairs(number)
-                .into_iter()
+                .iter()
                 .filter(|(_, action)| *action != Action::Read)
-                .filter(|pair| !kinds(self.policy, std::iter::once(*pair)).is_empty())
+                .filter(|pair| self.kinds.meaning(std::slice::from_ref(pair)).next().is_some())
                 .collect();
             let Some((_, first)) = pairs.first() else { continue };
             let mut actions: Vec<&str> = pairs.iter().map(|(_, action)| action.name()).collect();
