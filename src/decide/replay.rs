@@ -19,8 +19,11 @@ mod ties;
 
 use crate::decision::{Effect, Reason};
 use crate::policy::Loaded;
+use crate::policy::compiled::{CompiledSource, Policy};
 use crate::policy::condition::Slot;
 use crate::policy::document::Tier;
+use crate::policy::routes::Match;
+use crate::request::path;
 use crate::time::Timestamp;
 use identity::Who;
 use std::collections::BTreeSet;
@@ -75,6 +78,39 @@ pub enum Assume {
 pub struct Replay<'a> {
     new: &'a Loaded,
     was: Option<Was<'a>>,
+    reads: Reads,
+}
+
+/// What conditions of either policy read of a request that differs from one to the next.
+#[derive(Clone, Copy, Debug)]
+struct Reads {
+    time: bool,
+    path: bool,
+}
+
+impl Reads {
+    fn of<'p>(policies: impl Iterator<Item = &'p Policy> + Clone) -> Self {
+        let reads = |wanted: &dyn Fn(&Policy, Slot) -> bool| {
+            policies.clone().any(|policy| {
+                let conditions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
+                conditions.flat_map(|when| when.slots()).any(|slot| wanted(policy, *slot))
+            })
+        };
+        let of_path = |policy: &Policy, number: u32| {
+            let attributes = policy.resources.iter().flat_map(|resource| &resource.attributes);
+            attributes
+                .filter(|entry| entry.number == number)
+                .any(|entry| matches!(entry.from, CompiledSource::Path(_)))
+        };
+        Self {
+            time: reads(&|_, slot| slot == Slot::RequestTime),
+            path: reads(&|policy, slot| match slot {
+                Slot::RequestPath | Slot::ResourceId => true,
+                Slot::ResourceAttribute(number) => of_path(policy, number),
+                _ => false,
+            }),
+        }
+    }
 }
 
 /// One thing that can come of a request.
@@ -135,7 +171,8 @@ impl<'a> Replay<'a> {
     /// Of records made under `was`, where that is at hand, against `new`.
     #[must_use]
     pub fn new(new: &'a Loaded, was: Option<&'a Loaded>) -> Self {
-        Self { new, was: was.map(|was| Was::new(was, new)) }
+        let policies = [Some(new), was].into_iter().flatten().map(|loaded| &loaded.policy);
+        Self { new, was: was.map(|was| Was::new(was, new)), reads: Reads::of(policies) }
     }
 
     /// What can come of the request.
@@ -173,13 +210,26 @@ impl<'a> Replay<'a> {
         answer
     }
 
-    /// Whether a condition of either reads the time, so that requests alike may be decided unlike.
+    /// What an answer depends on of time and path: requests that are alike in it, and in all else a
+    /// record says, are answered alike.
     #[must_use]
-    pub fn reads_time(&self) -> bool {
-        let policies = self.was.iter().map(|was| was.policy()).chain([&self.new.policy]);
-        policies.flat_map(|policy| &policy.rules).any(|rule| {
-            rule.when.as_ref().is_some_and(|when| when.slots().contains(&Slot::RequestTime))
-        })
+    pub fn alike(&self, told: &Told<'_>) -> String {
+        let time = self.reads.time.then_some(told.time);
+        let whole = self.reads.path
+            || !told.is_whole("http.path")
+            || told.path.starts_with("/.well-known/")
+            || told.reason == Reason::MalformedRequest.code();
+        if whole {
+            return format!("{time:?} {}", told.path);
+        }
+        let decoded = path::decode(told.path);
+        let place = |policy: &Policy| match policy.routes.find(told.host, &decoded, told.method) {
+            Match::Found { route, .. } => Some(Some(route)),
+            Match::TooLong => Some(None),
+            Match::Unmapped => None,
+        };
+        let was = self.was().map(|was| place(was.policy()));
+        format!("{time:?} {:?} {was:?}", place(&self.new.policy))
     }
 
     /// A policy that was in force, where it is at hand.

@@ -147,11 +147,11 @@ impl<'a> Replayer<'a> {
     /// What the policy says of a record's request.
     pub fn ask(&mut self, record: &Recorded) -> Rc<Said> {
         let replay = self.known.get(record.policy.hash.as_str()).unwrap_or(&self.unknown);
-        let key = key(record, replay.reads_time());
+        let told = told(record);
+        let key = key(record, &replay.alike(&told));
         if let Some(said) = self.kept.get(&key) {
             return Rc::clone(said);
         }
-        let told = told(record);
         let answer = replay.answer(&told, Assume::Nothing);
         let depends =
             answer.allowed().is_none() && !self.known.contains_key(record.policy.hash.as_str());
@@ -166,24 +166,18 @@ impl<'a> Replayer<'a> {
 }
 
 /// What an answer depends on. Requests alike in it are answered alike.
-fn key(record: &Recorded, by_time: bool) -> String {
-    let time = by_time.then_some(record.time);
-    let Recorded {
-        effect,
-        reason,
-        rules,
-        policy,
-        subject,
-        actors,
-        client,
-        issuer,
-        http,
-        trunc,
-        ..
-    } = record;
+fn key(record: &Recorded, alike: &str) -> String {
+    let Recorded { effect, reason, rules, policy, subject, actors, client, issuer, .. } = record;
+    let Recorded { http, trunc, action, resource, .. } = record;
+    // The path counts as far as the core says that it does.
     format!(
-        "{time:?} {effect:?} {reason:?} {rules:?} {:?} {subject:?} {actors:?} {client:?} {issuer:?} {http:?} {trunc:?} {:?} {:?}",
-        policy.hash, record.action, record.resource.kind
+        "{alike:?} {effect:?} {reason:?} {rules:?} {:?} {subject:?} {actors:?} {client:?} {issuer:?} \
+         {:?} {:?} {} {trunc:?} {action:?} {:?}",
+        policy.hash,
+        http.method,
+        http.host,
+        http.query.is_some(),
+        resource.kind
     )
 }
 

@@ -11,7 +11,7 @@ use ambit::policy::{Loaded, Policy};
 use ambit::replay::{Answer, Assume, Possible, Replay};
 use ambit::trace::{self, Outlook};
 use ambit_test_harness::recorded::{Effect, Read, Recorded};
-use ambit_test_harness::replay::{Kind, is_as_recorded, told};
+use ambit_test_harness::replay::{Kind, Policies, Replayer, is_as_recorded, told};
 use ambit_test_harness::scenario::{Native, ScenarioFile};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -340,4 +340,30 @@ fn explain_and_replay_never_say_opposite_things_of_a_record() {
     }
     assert!(wrong.is_empty(), "{} of {sure}\n{}", wrong.len(), wrong.join("\n"));
     assert!(sure > 1_000, "{sure}");
+}
+
+#[test]
+fn an_answer_that_was_kept_is_the_answer_of_its_own_request() {
+    let mut compared = 0;
+    for (_, file) in suites() {
+        let text = file.compiled().unwrap();
+        let mut source: Value = serde_json::from_str(&text).unwrap();
+        source.as_object_mut().unwrap().remove("source");
+        let before = records(&file);
+        for (_, policy) in edits(&source) {
+            let mut edited = file.clone();
+            edited.policy = policy.to_string();
+            let edited = edited.compiled().unwrap();
+            let Ok(new) = Policy::load("policy", edited.as_bytes()) else { continue };
+            let mut policies = Policies { new, was: BTreeMap::new() };
+            policies.add(load(&text));
+            let mut keeping = Replayer::new(&policies);
+            for (request, record) in before.iter().chain(&before) {
+                let alone = Replayer::new(&policies).ask(record);
+                assert_eq!(keeping.ask(record), alone, "{request}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 5_000, "{compared}");
 }

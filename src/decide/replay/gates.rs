@@ -11,6 +11,9 @@ use crate::decide::replay::ties::Was;
 use crate::decision::Reason;
 use std::collections::BTreeSet;
 
+/// Somebody's groups, and whether the token subtracts what is asked.
+type Way = (Option<Vec<String>>, bool);
+
 /// Groups that are tried in every combination.
 const GROUPS: usize = 8;
 
@@ -211,7 +214,7 @@ impl Judging<'_> {
         let mut names = self.new.groups();
         names.extend(self.was.iter().flat_map(Side::groups));
         let combinations = combinations(&names);
-        let (mut within, mut beyond) = (BTreeSet::new(), BTreeSet::new());
+        let (mut within, mut beyond) = (BTreeSet::<Way>::new(), BTreeSet::<Way>::new());
         let mut consistent = false;
         for groups in &combinations {
             for subtracted in [false, true] {
@@ -241,16 +244,15 @@ impl Judging<'_> {
         if !beyond.is_empty() {
             answer.deny(Some(Reason::BeyondCeiling));
         }
-        if !beyond.is_empty() && !within.is_empty() {
-            let by = |of: fn(&(Option<Vec<String>>, bool)) -> String| {
-                within.iter().chain(&beyond).map(of).collect::<BTreeSet<_>>().len() > 1
-            };
-            if by(|(groups, _)| format!("{groups:?}")) {
-                answer.lacks("groups");
-            }
-            if by(|(_, subtracts)| subtracts.to_string()) {
-                answer.lacks("token scopes");
-            }
+        // What is lacking is what alone makes the difference.
+        let differ = |alike: fn(&Way, &Way) -> bool| {
+            within.iter().any(|one| beyond.iter().any(|other| alike(one, other)))
+        };
+        if differ(|one, other| one.1 == other.1) {
+            answer.lacks("groups");
+        }
+        if differ(|one, other| one.0 == other.0) {
+            answer.lacks("token scopes");
         }
         (!within.is_empty()).then(|| within.into_iter().map(|(groups, _)| groups).collect())
     }

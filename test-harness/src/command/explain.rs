@@ -57,6 +57,9 @@ pub(super) struct Wish {
     /// Instead of all that, a token; its signature is taken for its issuer's.
     #[arg(long, conflicts_with_all = ["subject", "actors", "groups", "scope", "claims"])]
     token: Option<String>,
+    /// A SPIFFE id of the client's certificate; the agent's own, where the policy reads them.
+    #[arg(long, value_name = "URI")]
+    peer: Vec<String>,
     /// Without a token.
     #[arg(long, conflicts_with = "token")]
     anonymous: bool,
@@ -141,6 +144,7 @@ impl Wish {
         }
         asked.claims.extend(self.claims.iter().cloned());
         asked.attributes.extend(self.attributes.iter().cloned());
+        asked.peer.extend(self.peer.iter().cloned());
         asked.anonymous |= self.anonymous;
         asked
     }

@@ -34,6 +34,8 @@ pub struct Asked {
     pub claims: Map<String, Value>,
     /// Instead: a token. Its signature is not checked.
     pub token: Option<String>,
+    /// SPIFFE ids of the client's certificate; the agent's own, where the policy reads them.
+    pub peer: Vec<String>,
     /// Whether no token is presented.
     pub anonymous: bool,
     /// What look-ups and the answer say of the record.

@@ -149,6 +149,37 @@ mod tests {
     }
 
     #[test]
+    fn no_line_is_too_odd_to_be_read_or_refused() {
+        let pieces = [
+            "-X",
+            "-H",
+            "'",
+            "\"",
+            "\\",
+            " ",
+            "a: b",
+            "--json",
+            "=",
+            "https://a",
+            "-sS",
+            "é",
+            "\n",
+            "-",
+        ];
+        let mut state = 7_u64;
+        for _ in 0..20_000 {
+            let mut line = "curl ".to_owned();
+            for _ in 0..6 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                line.push_str(pieces[(state >> 33) as usize % pieces.len()]);
+            }
+            if let Ok(asked) = read(&line) {
+                assert!(!asked.url.is_empty(), "{line}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_understood_is_said() {
         for (line, says) in [
             ("curl --proxy x https://a", "`--proxy` of curl is not understood here"),

@@ -11,7 +11,7 @@ use ambit::enforcement::{
     Answer, Callout, CalloutReply, Enforcement, Engine, Event, Ids, Memory, Question,
     SignatureVerdict, Step,
 };
-use ambit::policy::document::{AttributeSource, Document};
+use ambit::policy::document::{ActorSource, AttributeSource, Document};
 use ambit::policy::read::read_yaml;
 use ambit::policy::{Policy, walk};
 use ambit::trace::{Outlook, Recorded, Trace};
@@ -197,6 +197,25 @@ impl Run<'_> {
         Ok((scheme.to_owned(), authority.to_owned(), path))
     }
 
+    /// The names in the client's certificate, where the policy reads them.
+    fn peer(&mut self) -> Vec<String> {
+        let reads = self.document.identity.actor_from.contains(&ActorSource::Mtls);
+        if !self.asked.peer.is_empty() || !reads {
+            return self.asked.peer.clone();
+        }
+        let names: Vec<&String> = self.document.actors.keys().collect();
+        let name = match (self.asked.actors.first(), names.as_slice()) {
+            (Some(name), _) => name,
+            (None, [only]) => *only,
+            _ => return Vec::new(),
+        };
+        let own = self.document.actors.get(name).and_then(|actor| actor.matches.spiffe.first());
+        if let Some(own) = own {
+            self.assumed.push(format!("the client's certificate is of `{own}`"));
+        }
+        own.cloned().into_iter().collect()
+    }
+
     fn drive(&mut self, engine: &Rc<Engine>, minted: Option<&Minted>) -> Result<Trace, String> {
         let (scheme, authority, path) = self.target()?;
         let host = self.asked.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
@@ -228,7 +247,8 @@ impl Run<'_> {
         let ids = Ids { record: "explained".to_owned(), boot: "explained".into() };
         let mut enforcement = Enforcement::new(Rc::clone(engine), ids);
         let end = self.asked.body.is_empty();
-        let event = Event::RequestHeaders { headers: &bytes, peer: &[], end };
+        let peer = self.peer();
+        let event = Event::RequestHeaders { headers: &bytes, peer: &peer, end };
         let mut step = enforcement.on(self.now, event);
         loop {
             step = match step {

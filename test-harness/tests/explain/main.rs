@@ -112,6 +112,31 @@ fn every_step_ceiling_and_rule_is_told() {
     snapshot("trees.txt", &told);
 }
 
+#[test]
+fn an_agent_comes_with_its_own_certificate_or_with_another() {
+    let text = r#"apiVersion: ambit/v1
+name: mtls
+identity:
+  actor_from: [client_id, mtls]
+  issuers: [{ issuer: "https://idp", jwks: { remote: { cluster: idp, url: "https://idp/jwks" } } }]
+actors:
+  a: { match: { client_id: a, spiffe: "spiffe://x/a" }, scopes: ["*:*"] }
+  b: { match: { client_id: b, spiffe: "spiffe://x/b" }, scopes: ["*:*"] }
+resources:
+  doc: { audience: "https://api", credentials: keep, by_scope: [read], http: [{ path: "/d/{id}" }] }
+"#;
+    for (peer, reason) in [(vec![], "allowed-by-rule"), (vec!["spiffe://x/b"], "actor-mismatch")] {
+        let asked = Asked {
+            url: "/d/7".to_owned(),
+            actors: vec!["a".to_owned()],
+            peer: peer.iter().map(|name| (*name).to_owned()).collect(),
+            ..Asked::default()
+        };
+        let explained = explain::explain("mtls.yaml", text, &asked, 1_800_000_000_000).unwrap();
+        assert_eq!(explained.trace.decision.reason.code(), reason);
+    }
+}
+
 /// A record of a policy, with its hash in place of `HASH`.
 fn record(policy_name: &str, line: &str) -> String {
     let (file, text) = policy(policy_name);
