@@ -1,10 +1,11 @@
 //! `ambit serve` over real sockets: scenarios, raw bytes, many at a time, slow and dying peers, reload.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail loudly")]
 
 #[path = "../sockets/case.rs"]
 mod case;
 mod client;
+mod command;
 #[path = "../sockets/frames.rs"]
 mod frames;
 #[path = "../sockets/outcome.rs"]
@@ -12,6 +13,7 @@ mod outcome;
 mod peers;
 mod raw;
 mod scenarios;
+mod streams;
 mod tls;
 mod upstream;
 #[path = "../sockets/world.rs"]
