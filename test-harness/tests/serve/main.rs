@@ -1,6 +1,6 @@
 //! `ambit serve` over real sockets: scenarios, raw bytes, many at a time, slow and dying peers, reload.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 #[path = "../sockets/case.rs"]
 mod case;
