@@ -5,6 +5,7 @@
 #[path = "../sockets/case.rs"]
 mod case;
 mod client;
+mod command;
 #[path = "../sockets/frames.rs"]
 mod frames;
 #[path = "../sockets/outcome.rs"]
@@ -12,6 +13,7 @@ mod outcome;
 mod peers;
 mod raw;
 mod scenarios;
+mod streams;
 mod tls;
 mod upstream;
 #[path = "../sockets/world.rs"]

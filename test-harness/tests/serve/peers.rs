@@ -11,14 +11,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A policy's file of its own for each test.
-fn policy(name: &str, text: &str) -> PathBuf {
+pub fn policy(name: &str, text: &str) -> PathBuf {
     std::fs::create_dir_all(root().join("target")).unwrap();
     let path = root().join(format!("target/serve-{name}.yaml"));
     std::fs::write(&path, text.replace("JWK", &key().jwk("k1").to_string())).unwrap();
     path
 }
 
-fn ok(body: &str) -> Answer {
+pub fn ok(body: &str) -> Answer {
     let pieces = if body.is_empty() { Vec::new() } else { vec![body.as_bytes().to_vec()] };
     Answer { status: 200, pieces, ..Answer::default() }
 }
