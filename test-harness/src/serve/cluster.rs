@@ -89,9 +89,11 @@ impl Connections {
         let bare = body.is_end_stream();
         let mut request = Request::builder().method(method).uri(uri).body(body).ok()?;
         let map = request.headers_mut();
-        fill(map, headers)?;
         if !self.cluster.http2 {
             map.insert("host", HeaderValue::from_str(authority).ok()?);
+        }
+        fill(map, headers)?;
+        if !self.cluster.http2 {
             // hyper would send no body with a GET that does not say that it has one.
             if !bare && !map.contains_key("content-length") {
                 map.insert("transfer-encoding", HeaderValue::from_static("chunked"));

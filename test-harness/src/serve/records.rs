@@ -2,6 +2,7 @@
 
 use crate::demo::live::{Paint, line};
 use crate::proxy_host::Exchange;
+use serde_json::Value;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -59,9 +60,34 @@ impl Records {
             Shown::Nothing => Ok(()),
             Shown::Records => out.lock().write_all(&with_end),
             Shown::Lines(paint) => match serde_json::from_slice(record) {
-                Ok(record) => writeln!(out.lock(), "{}", line(&record, paint)),
+                Ok(record) => writeln!(out.lock(), "{}", line(&told(record, exchange), paint)),
                 Err(_) => out.lock().write_all(&with_end),
             },
         };
+    }
+}
+
+/// For people with the status, which a record leaves to the gateway's own line.
+fn told(mut record: Value, exchange: &Exchange) -> Value {
+    let outcome = record.get_mut("outcome").and_then(Value::as_object_mut);
+    if let Some(outcome) = outcome {
+        outcome.entry("status").or_insert_with(|| exchange.status().into());
+    }
+    record
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy_host::Response;
+    use serde_json::json;
+
+    #[test]
+    fn people_are_told_the_status_that_the_record_leaves_out_and_no_other() {
+        let exchange = Exchange { client: Some(Response::new(200)), ..Exchange::default() };
+        let passed = told(json!({ "outcome": { "bytes": 2 } }), &exchange);
+        assert_eq!(passed, json!({ "outcome": { "bytes": 2, "status": 200 } }));
+        let said = json!({ "outcome": { "status": 403 } });
+        assert_eq!(told(said.clone(), &exchange), said);
     }
 }
