@@ -3,15 +3,23 @@
 mod actor;
 mod ceiling;
 mod facts;
+#[cfg(feature = "author")]
+pub mod matrix;
+#[cfg(feature = "author")]
+pub mod replay;
 mod rules;
+#[cfg(feature = "author")]
+pub mod trace;
 
 use crate::decision::{Decision, Reason};
 use crate::identity::{ClientId, Confirmation, Principal, VerifiedToken};
-use crate::policy::compiled::{IssuerTerms, Policy};
+use crate::policy::compiled::{IssuerTerms, Policy, RuleEntry};
+use crate::policy::condition::Verdict;
 use crate::request::{AccessRequest, Credential};
 use crate::time::Timestamp;
 use actor::Acting;
 use ceiling::{Ceilings, Granted};
+use facts::RequestFacts;
 
 /// Whether `request` may pass under `policy` at `now`.
 ///
@@ -31,6 +39,18 @@ fn decided(
     now: Timestamp,
 ) -> Result<Decision, Reason> {
     let acting = identified(policy, request, now)?;
+    judged(policy, request, &acting, now, |_, rule, facts| rules::verdict(rule, facts))
+}
+
+/// What is decided once it is settled who acts for whom; `verdict` says of each rule that speaks of
+/// the action on the resource whether it speaks of the request.
+fn judged(
+    policy: &Policy,
+    request: &AccessRequest<'_>,
+    acting: &Acting<'_>,
+    now: Timestamp,
+    verdict: impl Fn(u32, &RuleEntry, &RequestFacts<'_>) -> Verdict,
+) -> Result<Decision, Reason> {
     let mapped = request.mapped.ok_or(Reason::UnmappedRequest)?;
     let resource = policy.resources.get(mapped.resource as usize).ok_or(Reason::UnmappedRequest)?;
     if !acting.token.audiences.contains(&resource.audience) {
@@ -41,7 +61,7 @@ fn decided(
     }
     let ceilings = Ceilings::of(
         policy,
-        &acting,
+        acting,
         mapped.action,
         resource.target,
         Granted::now(request.grant, now),
@@ -49,7 +69,7 @@ fn decided(
     if !ceilings.within {
         return Err(Reason::BeyondCeiling);
     }
-    let decision = rules::apply(policy, request, &acting, resource, mapped, now);
+    let decision = rules::apply(policy, request, acting, resource, mapped, now, verdict);
     if ceilings.token_reaches {
         return Ok(decision);
     }

@@ -14,14 +14,16 @@ mod event;
 mod forward;
 mod keys;
 mod looking;
-mod lookup;
+pub(crate) mod lookup;
 mod mapping;
-mod metadata;
+pub(crate) mod metadata;
 mod open;
 mod proof;
 mod reply;
 mod response;
 mod secret;
+#[cfg(feature = "author")]
+mod why;
 mod written;
 
 pub use asked::is_no_trailer;
@@ -32,6 +34,8 @@ pub use event::{
     ProofUse, Question, Reply, SignatureVerdict, Step,
 };
 pub use keys::{KeyNews, KeyStep};
+#[cfg(feature = "author")]
+pub(crate) use open::KEYS_PATH;
 
 use crate::decide::{Who, decide};
 use crate::decision::{Decision, Effect, Reason};

@@ -132,6 +132,8 @@ pub use issuer::Issuer;
 pub(crate) use issuer::LARGEST_SKEW;
 pub use jwks::{KeySet, KeyState, parse_remote};
 pub use key::Key;
+#[cfg(feature = "author")]
+pub(crate) use rfc3339::format as format_timestamp;
 pub(crate) use rfc3339::parse as parse_timestamp;
 pub use scopes::Resolve;
 pub use signing::{SigningKey, SigningKeyError};

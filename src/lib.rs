@@ -13,4 +13,6 @@ pub mod request;
 pub mod time;
 
 pub use decide::decide;
+#[cfg(feature = "author")]
+pub use decide::{matrix, replay, trace};
 pub use time::{Span, Timestamp};

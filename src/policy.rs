@@ -10,7 +10,11 @@ pub mod condition;
 pub mod document;
 pub mod error;
 pub mod keys;
+#[cfg(feature = "author")]
+pub mod lint;
 pub mod node;
+#[cfg(feature = "author")]
+mod places;
 pub mod read;
 pub(crate) mod routes;
 #[cfg(feature = "author")]
@@ -20,6 +24,8 @@ pub mod value;
 pub mod walk;
 
 pub use compiled::Policy;
+#[cfg(feature = "author")]
+pub use places::PolicyBranch;
 
 use crate::audit::{header, record};
 use crate::identity::Issuer;
@@ -69,7 +75,14 @@ impl Policy {
                 let name = &loaded.policy.name;
                 let in_records = record::policy(name, &hash);
                 let in_headers = header::policy(name, &hash);
-                let policy = Self { hash, in_records, in_headers, ..loaded.policy };
+                let policy = Self {
+                    hash,
+                    in_records,
+                    in_headers,
+                    #[cfg(feature = "author")]
+                    source: Some(std::sync::Arc::new(source.clone())),
+                    ..loaded.policy
+                };
                 problems.extend(loaded.warnings.into_iter().map(|located| located.problem));
                 return Ok(Loaded { policy, warnings: source.locate(problems), ..loaded });
             }

@@ -51,6 +51,21 @@ impl Timestamp {
     }
 }
 
+#[cfg(feature = "author")]
+impl Timestamp {
+    /// From text as in RFC 3339 §5.6; `None` where it is none.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        crate::identity::parse_timestamp(text)
+    }
+
+    /// As in RFC 3339, in UTC.
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        crate::identity::format_timestamp(self)
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:03}", self.secs(), self.0.rem_euclid(1000))

@@ -46,6 +46,19 @@ pub(crate) struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
+    /// The chain of these actors; `None` without any.
+    #[cfg(feature = "author")]
+    pub(crate) fn of(mut actors: impl Iterator<Item = (u32, &'a str)>) -> Option<Self> {
+        let outermost = actors.next()?;
+        Some(Self { outermost, nested: actors.collect() })
+    }
+
+    /// The chain of an actor and those within.
+    #[cfg(feature = "author")]
+    pub(super) const fn led_by(outermost: (u32, &'a str), nested: Vec<(u32, &'a str)>) -> Self {
+        Self { outermost, nested }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &'a str)> {
         std::iter::once(self.outermost).chain(self.nested.iter().copied())
     }

@@ -2,7 +2,7 @@
 
 use super::actor::Acting;
 use crate::identity::ClaimState;
-use crate::policy::compiled::{Policy, SubjectCeiling};
+use crate::policy::compiled::{ActorEntry, Policy, SubjectCeiling};
 use crate::policy::document::{ActorMode, TokenScopes};
 use crate::policy::scope::{Target, TargetId};
 use crate::policy::value::Value;
@@ -28,11 +28,10 @@ impl Ceilings {
         let target = Target { resource, tool: None };
         let token = &acting.token.scopes;
         let actors = acting.chain.iter().all(|(entry, _)| {
-            policy.actors.get(entry as usize).is_some_and(|actor| {
-                let covers = actor.ceiling.covers(action, target)
-                    || granted.lifts(acting.mode, action, target);
-                covers && !actor.ceiling.subtracts(action, target)
-            })
+            policy
+                .actors
+                .get(entry as usize)
+                .is_some_and(|actor| within_actor(actor, acting.mode, granted, action, target))
         });
         let subject = match (&policy.subjects, acting.mode) {
             (Some(subjects), ActorMode::Delegated) => {
@@ -63,7 +62,7 @@ impl<'a> Granted<'a> {
     /// Whether it lifts an actor's ceiling here. What a user's agent gains stays within the
     /// subject's and the token's scopes, which are checked apart; nobody's scopes bound an
     /// independent actor, so its grant is bounded by what the grant's issuer may give.
-    fn lifts(self, mode: ActorMode, action: Action, target: Target) -> bool {
+    pub(super) fn lifts(self, mode: ActorMode, action: Action, target: Target) -> bool {
         self.0.is_some_and(|grant| {
             let may = match mode {
                 ActorMode::Delegated => true,
@@ -74,9 +73,21 @@ impl<'a> Granted<'a> {
     }
 }
 
+/// Whether one actor of the chain may go so far.
+pub(super) fn within_actor(
+    actor: &ActorEntry,
+    mode: ActorMode,
+    granted: Granted<'_>,
+    action: Action,
+    target: Target,
+) -> bool {
+    let covers = actor.ceiling.covers(action, target) || granted.lifts(mode, action, target);
+    covers && !actor.ceiling.subtracts(action, target)
+}
+
 /// What a user's groups allow together. Groups that are withheld give nothing, and may still take:
 /// an entry that subtracts counts unless it is known not to apply.
-fn within_subjects(
+pub(super) fn within_subjects(
     subjects: &[SubjectCeiling],
     groups: &ClaimState,
     action: Action,
@@ -97,7 +108,7 @@ fn within_subjects(
 }
 
 /// `None` where the groups are not known.
-fn is_member(groups: &ClaimState, wanted: &[String]) -> Option<bool> {
+pub(super) fn is_member(groups: &ClaimState, wanted: &[String]) -> Option<bool> {
     let ClaimState::Known(Value::List(groups)) = groups else { return None };
     Some(groups.iter().any(|group| match group {
         Value::String(group) => wanted.contains(group),

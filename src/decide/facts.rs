@@ -20,6 +20,9 @@ pub(super) struct RequestFacts<'a> {
     pub(super) now: Timestamp,
     /// Set when a condition asked for an attribute whose look-up failed.
     pub(super) missed: Cell<bool>,
+    /// Whether what the token does not tell was only not written down, so that it could be known.
+    #[cfg(feature = "author")]
+    pub(super) gaps: bool,
 }
 
 impl Facts for RequestFacts<'_> {
@@ -36,6 +39,12 @@ impl Facts for RequestFacts<'_> {
             }),
             // Arguments exist for tools only.
             Slot::Args => Fact::Unknown,
+            #[cfg(feature = "author")]
+            Slot::RequestHost | Slot::RequestMethod | Slot::RequestPath
+                if self.gaps && self.request.http.path.is_empty() =>
+            {
+                Fact::Pending(crate::policy::value::Source::Response)
+            }
             Slot::RequestHost => text(self.request.http.host),
             Slot::RequestMethod => text(self.request.http.method),
             Slot::RequestPath => text(self.request.http.path),
@@ -44,6 +53,10 @@ impl Facts for RequestFacts<'_> {
             Slot::ResourceId if self.mapped.id.is_empty() => Fact::Unknown,
             Slot::ResourceId => text(self.mapped.id),
             Slot::ResourceType => text(&self.resource.id),
+            #[cfg(feature = "author")]
+            Slot::SubjectClaim(_) | Slot::SubjectGroups | Slot::SubjectScopes if self.gaps => {
+                Fact::Pending(crate::policy::value::Source::Response)
+            }
             Slot::SubjectClaim(at) => {
                 self.acting.token.claims.get(at as usize).map_or(Fact::Unknown, claim)
             }

@@ -4,7 +4,7 @@ use super::actor::Acting;
 use super::facts::RequestFacts;
 use crate::decision::{ApprovalNeed, Decision, Effect, Obligation, Reason};
 use crate::policy::compiled::{Policy, ResourceEntry, RuleEntry};
-use crate::policy::condition::{Condition, MAX_STEPS, Truth};
+use crate::policy::condition::{Condition, MAX_STEPS, Truth, Verdict};
 use crate::policy::document::{ActorMode, ApprovalMode, Effect as RuleEffect, RuleApproval, Tier};
 use crate::policy::value::Sources;
 use crate::request::{AccessRequest, Mapped};
@@ -33,6 +33,7 @@ pub(super) fn apply(
     resource: &ResourceEntry,
     mapped: Mapped<'_>,
     now: Timestamp,
+    verdict: impl Fn(u32, &RuleEntry, &RequestFacts<'_>) -> Verdict,
 ) -> Decision {
     let numbers = policy.rules_for(mapped.resource, mapped.action);
     let chain = chain_names(policy, numbers, acting);
@@ -44,13 +45,25 @@ pub(super) fn apply(
         chain: &chain,
         now,
         missed: Cell::new(false),
+        #[cfg(feature = "author")]
+        gaps: false,
     };
+    count(policy, &facts, verdict)
+}
+
+/// What the rules on the action and resource come to together.
+pub(super) fn count(
+    policy: &Policy,
+    facts: &RequestFacts<'_>,
+    verdict: impl Fn(u32, &RuleEntry, &RequestFacts<'_>) -> Verdict,
+) -> Decision {
     let mut tally = Tally::default();
-    for number in numbers {
+    for number in policy.rules_for(facts.mapped.resource, facts.mapped.action) {
         let Some(rule) = policy.rules.get(*number as usize) else { continue };
-        tally.count(*number, rule, mapped, acting.mode, &facts);
+        let verdict = verdict(*number, rule, facts);
+        tally.count(*number, rule, facts, verdict);
     }
-    tally.decide(policy, request, facts.missed.get())
+    tally.decide(policy, facts.request, facts.missed.get())
 }
 
 /// The chain as a list of strings, built only where a condition reads it.
@@ -63,22 +76,9 @@ fn chain_names(policy: &Policy, numbers: &[u32], acting: &Acting<'_>) -> Vec<Str
 }
 
 impl Tally {
-    fn count(
-        &mut self,
-        number: u32,
-        rule: &RuleEntry,
-        mapped: Mapped<'_>,
-        mode: ActorMode,
-        facts: &RequestFacts<'_>,
-    ) {
-        let (truth, waits) = match &rule.when {
-            None => (Truth::True, Sources::NONE),
-            Some(when) => {
-                // A budget for each rule, so that the order of rules never matters.
-                let verdict = when.evaluate(facts, &mut MAX_STEPS.clone());
-                (verdict.truth, verdict.waits_for)
-            }
-        };
+    fn count(&mut self, number: u32, rule: &RuleEntry, facts: &RequestFacts<'_>, verdict: Verdict) {
+        let (mapped, mode) = (facts.mapped, facts.acting.mode);
+        let Verdict { truth, waits_for: waits } = verdict;
         match (rule.effect, truth) {
             (_, Truth::False) => {}
             (RuleEffect::Deny, Truth::Unknown) if !waits.is_empty() => {
@@ -170,9 +170,18 @@ impl Tally {
     }
 }
 
+/// Whether the rule speaks of the request, its action and resource given.
+pub(super) fn verdict(rule: &RuleEntry, facts: &RequestFacts<'_>) -> Verdict {
+    match &rule.when {
+        None => Verdict { truth: Truth::True, waits_for: Sources::NONE },
+        // A budget for each rule, so that the order of rules never matters.
+        Some(when) => when.evaluate(facts, &mut MAX_STEPS.clone()),
+    }
+}
+
 /// The approval this allow asks for. Nobody stands behind an independent actor, so its yes comes
 /// from a second person.
-fn asked(rule: &RuleEntry, mapped: Mapped<'_>, mode: ActorMode) -> RuleApproval {
+pub(super) fn asked(rule: &RuleEntry, mapped: Mapped<'_>, mode: ActorMode) -> RuleApproval {
     let asked = rule.approval_for(mapped.action);
     if mode == ActorMode::Independent && asked.tier != Tier::None {
         RuleApproval { tier: Tier::SecondPerson, ..asked }

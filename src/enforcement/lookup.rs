@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 pub(super) const ANSWER: JsonLimits = JsonLimits { bytes: 262_144, depth: 32, nodes: 20_000 };
 
 /// The states of a resource's attributes before anything was asked.
-pub(super) fn initial(
+pub(crate) fn initial(
     resource: &ResourceEntry,
     variables: &[Variable],
     values: &[&str],

@@ -12,12 +12,12 @@ const PATH: &str = "/.well-known/oauth-protected-resource";
 
 /// A document for each audience, by the host and the path that RFC 9728 §3.1 gives it.
 #[derive(Debug, Default)]
-pub(super) struct Metadata(BTreeMap<(String, String), Vec<u8>>);
+pub(crate) struct Metadata(BTreeMap<(String, String), Vec<u8>>);
 
 impl Metadata {
     /// Of every resource. Resources of one audience are one protected resource, and its document
     /// tells of no other audience.
-    pub(super) fn of(policy: &Policy) -> Self {
+    pub(crate) fn of(policy: &Policy) -> Self {
         let mut audiences = BTreeMap::<&str, (Vec<String>, Vec<&str>)>::new();
         for (at, entry) in (0..).zip(&policy.resources) {
             let (scopes, titles) = audiences.entry(&entry.audience).or_default();
@@ -57,7 +57,7 @@ impl Metadata {
     }
 
     /// The document that is asked for.
-    pub(super) fn find(&self, host: &str, path: &str) -> Option<&[u8]> {
+    pub(crate) fn find(&self, host: &str, path: &str) -> Option<&[u8]> {
         // Most requests ask for something else, and need no owned key to find that out.
         path.strip_prefix(PATH)?;
         self.0.get(&(host.to_owned(), path.to_owned())).map(Vec::as_slice)

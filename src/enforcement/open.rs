@@ -9,7 +9,7 @@ use crate::request::path;
 use serde_json::json;
 
 /// Where the gateway's public key is served.
-const KEYS_PATH: &str = "/.well-known/ambit/jwks";
+pub(crate) const KEYS_PATH: &str = "/.well-known/ambit/jwks";
 
 /// The answer, where the request asks for one of these. Shadow mode answers nothing.
 pub(super) fn answer(engine: &Engine, asked: &Asked) -> Option<Reply> {

@@ -98,9 +98,53 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     years + months + day - 1
 }
 
+/// Writes an instant in UTC, to the second where it is a whole one; the year is clamped to 0 to 9999.
+#[cfg(feature = "author")]
+pub(crate) fn format(instant: Timestamp) -> String {
+    let earliest = days_since_epoch(0, 1, 1) * 86_400_000;
+    let latest = days_since_epoch(10_000, 1, 1) * 86_400_000 - 1;
+    let millis = instant.millis().clamp(earliest, latest);
+    let (days, rest) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
+    // A year that is not later.
+    let guess = 1970 + days.div_euclid(if days < 0 { 365 } else { 366 });
+    let year = (guess.max(0)..=9999)
+        .take_while(|year| days_since_epoch(*year, 1, 1) <= days)
+        .last()
+        .unwrap_or(0);
+    let month = (1..=12).take_while(|month| days_since_epoch(year, *month, 1) <= days).last();
+    let month = month.unwrap_or(1);
+    let day = days - days_since_epoch(year, month, 1) + 1;
+    let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
+    let (second, fraction) = (rest / 1000 % 60, rest % 1000);
+    let fraction = if fraction == 0 { String::new() } else { format!(".{fraction:03}") };
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "author")]
+    #[test]
+    fn what_is_written_is_read_again() {
+        for text in [
+            "1970-01-01T00:00:00Z",
+            "2000-02-29T12:00:00Z",
+            "1999-12-31T23:59:59.999Z",
+            "2026-11-24T13:15:00.050Z",
+            "0000-01-01T00:00:00Z",
+            "0001-03-01T00:00:00Z",
+            "9999-12-31T23:59:59.999Z",
+            "1600-12-31T00:00:00Z",
+        ] {
+            assert_eq!(format(parse(text).unwrap()), text);
+        }
+        for day in (-800_000..2_000_000_i64).step_by(101) {
+            let instant = Timestamp::from_millis(day.saturating_mul(86_400_000 / 7));
+            assert_eq!(parse(&format(instant)), Some(instant), "{day}");
+        }
+        assert_eq!(format(Timestamp::from_millis(i64::MAX)), "9999-12-31T23:59:59.999Z");
+    }
 
     #[test]
     fn known_dates_have_their_known_numbers() {

@@ -4,6 +4,9 @@ mod actors;
 mod resources;
 mod rules;
 
+#[cfg(feature = "author")]
+pub(crate) use resources::variables;
+
 use crate::identity::Issuer;
 use crate::policy::compiled::{ApprovalTerms, IssuerTerms, Policy, ResourceEntry, SubjectCeiling};
 use crate::policy::document::{ActorSource, ApprovalMode, Document, SenderConstraint, TokenScopes};
@@ -56,6 +59,8 @@ pub(crate) fn compile(
         in_records: String::new(),
         in_headers: String::new(),
         limits: document.limits,
+        #[cfg(feature = "author")]
+        source: None,
     };
     Ok((policy, issuers, problems))
 }

@@ -39,6 +39,9 @@ pub struct Policy {
     /// The member `policy` of the `ambit` header.
     pub(crate) in_headers: String,
     pub(crate) limits: Limits,
+    /// Where everything stands in what the author wrote.
+    #[cfg(feature = "author")]
+    pub(crate) source: Option<std::sync::Arc<crate::policy::read::Source>>,
 }
 
 /// What deciding needs of an issuer.
@@ -154,6 +157,13 @@ impl Policy {
     #[must_use]
     pub const fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// What a missing approval leads to.
+    #[cfg(feature = "author")]
+    #[must_use]
+    pub const fn approval_mode(&self) -> ApprovalMode {
+        self.approvals.mode
     }
 
     /// The ids of the rules, `by-scope:…` among them; decisions name rules by position here.

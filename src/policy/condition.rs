@@ -17,6 +17,8 @@
 
 mod check;
 mod compare;
+#[cfg(feature = "author")]
+mod conjuncts;
 mod evaluate;
 mod names;
 mod parse;
@@ -27,6 +29,8 @@ mod tests;
 mod tree;
 
 pub(crate) use crate::identity::parse_timestamp as parse_rfc3339;
+#[cfg(feature = "author")]
+pub use evaluate::trace::{Branch, Looked, Part, PartKind, Shown};
 pub(crate) use names::nearest;
 
 use crate::policy::value::{Fact, Sources, ValueType};

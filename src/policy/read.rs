@@ -97,12 +97,24 @@ impl Source {
     }
 
     fn place(&self, problem: &Problem) -> Place {
+        self.place_of(&problem.pointer, problem.at_key)
+    }
+
+    /// The author's file.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The place a JSON pointer names in the author's file, as [`Node::locate`]; 0 where unknown.
+    #[must_use]
+    pub fn place_of(&self, pointer: &str, at_key: bool) -> Place {
         let Some(spans) = &self.spans else {
-            return self.root.locate(&problem.pointer, problem.at_key);
+            return self.root.locate(pointer, at_key);
         };
-        let mut pointer = problem.pointer.as_str();
+        let mut pointer = pointer;
         loop {
-            let key = if problem.at_key { format!("{pointer}#") } else { pointer.to_owned() };
+            let key = if at_key { format!("{pointer}#") } else { pointer.to_owned() };
             if let Some(place) = spans.get(&key).or_else(|| spans.get(pointer)) {
                 return *place;
             }

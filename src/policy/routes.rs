@@ -153,6 +153,12 @@ impl Routes {
         self.routes.get(number as usize)
     }
 
+    /// The templates of each host.
+    #[cfg(feature = "author")]
+    pub(crate) const fn hosts(&self) -> &BTreeMap<String, matchit::Router<u32>> {
+        &self.by_host
+    }
+
     /// All routes.
     pub(crate) fn all(&self) -> &[Route] {
         &self.routes
@@ -170,6 +176,20 @@ impl Route {
                 "DELETE" => Some(Action::Delete),
                 _ => None,
             },
+        }
+    }
+
+    /// Every method that leads to an action, with it.
+    #[cfg(feature = "author")]
+    pub(crate) fn methods(&self) -> Vec<(&str, Action)> {
+        match &self.methods {
+            Some(methods) => {
+                methods.iter().map(|(name, action)| (name.as_str(), *action)).collect()
+            }
+            None => ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+                .into_iter()
+                .filter_map(|name| Some((name, self.action(name)?)))
+                .collect(),
         }
     }
 

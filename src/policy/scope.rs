@@ -168,6 +168,57 @@ impl ScopeSet {
     }
 }
 
+#[cfg(feature = "author")]
+impl ScopeSet {
+    /// Each scope, as a policy would write it.
+    pub(crate) fn scopes<'a>(
+        &'a self,
+        name: &'a dyn Fn(TargetId) -> Option<&'a str>,
+    ) -> impl Iterator<Item = (String, ScopeReach)> {
+        let everywhere = [(true, self.nowhere), (false, self.everywhere)]
+            .map(|(subtracts, actions)| ScopeReach { subtracts, actions, target: None });
+        let named = [(true, &self.barred), (false, &self.named)].into_iter().flat_map(
+            |(subtracts, list)| {
+                list.iter().map(move |(target, actions)| ScopeReach {
+                    subtracts,
+                    actions: *actions,
+                    target: Some(*target),
+                })
+            },
+        );
+        everywhere.into_iter().chain(named).flat_map(move |reach| {
+            let no = if reach.subtracts { "no:" } else { "" };
+            let target = reach.target.map_or(Some("*"), name).unwrap_or("?").to_owned();
+            let actions: Vec<(&str, ActionSet)> = match reach.actions {
+                ActionSet::ALL => vec![("*", ActionSet::ALL)],
+                some => some.iter().map(|one| (one.name(), ActionSet::only(one))).collect(),
+            };
+            actions.into_iter().map(move |(action, actions)| {
+                (format!("{no}{action}:{target}"), ScopeReach { actions, ..reach })
+            })
+        })
+    }
+}
+
+/// How far one scope reaches.
+#[cfg(feature = "author")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ScopeReach {
+    pub(crate) subtracts: bool,
+    pub(crate) actions: ActionSet,
+    /// `None` is every type.
+    pub(crate) target: Option<TargetId>,
+}
+
+#[cfg(feature = "author")]
+impl ScopeReach {
+    /// Whether it speaks of the action on the target.
+    pub(crate) fn speaks_of(self, action: Action, target: Target) -> bool {
+        self.actions.contains(action)
+            && self.target.is_none_or(|id| id == target.resource || Some(id) == target.tool)
+    }
+}
+
 fn insert(list: &mut Vec<(TargetId, ActionSet)>, target: TargetId, actions: ActionSet) {
     match list.binary_search_by_key(&target, |entry| entry.0) {
         Ok(at) => {

@@ -9,6 +9,8 @@
 )]
 
 mod naive;
+mod replays;
+mod traces;
 mod world;
 
 use ambit::decision::{Decision, Effect, Reason};
@@ -28,6 +30,10 @@ const COMPARED: usize = 120_000;
 const TRIED: usize = 20_000;
 
 fn decided_at(policy: &Policy, ask: &Ask, now: Timestamp) -> Decision {
+    with_request(policy, ask, |request| decide(policy, request, now))
+}
+
+fn with_request<T>(policy: &Policy, ask: &Ask, use_it: impl FnOnce(&AccessRequest<'_>) -> T) -> T {
     let token = ask.verified(policy);
     let attributes = ask.attributes();
     let grant = ask.granted(policy);
@@ -52,7 +58,7 @@ fn decided_at(policy: &Policy, ask: &Ask, now: Timestamp) -> Decision {
         grant: grant.as_ref(),
         host: HostAbilities { tag: ask.host_tags },
     };
-    decide(policy, &request, now)
+    use_it(&request)
 }
 
 fn decided(policy: &Policy, ask: &Ask) -> Decision {

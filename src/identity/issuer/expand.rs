@@ -41,6 +41,12 @@ impl Issuer {
         object(members)
     }
 
+    /// Whether a person's id is the token's `sub`.
+    #[cfg(feature = "author")]
+    pub(crate) fn person_is_sub(&self) -> bool {
+        self.person == ["sub"]
+    }
+
     fn expanded_claims(&self) -> Json {
         let scopes = texts(self.scope_claims.iter().map(String::as_str));
         let mut members = vec![("scopes", scopes), ("groups", claim(&self.groups))];

@@ -1,5 +1,7 @@
 //! Evaluation in three values (Kleene), by counted steps, without allocating.
 
+#[cfg(feature = "author")]
+pub(super) mod trace;
 mod values;
 
 use super::compare::Known;

@@ -1,46 +1,13 @@
-//! `ambit check` and `ambit compile`.
+//! `ambit compile`, and what other commands need of a policy's file.
 
 use ambit::policy::Policy;
 use ambit::policy::read::read_yaml;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Exit code for a policy that does not compile.
-const DOES_NOT_COMPILE: u8 = 3;
-
-pub(super) fn check(files: &[PathBuf], expand: bool) -> io::Result<ExitCode> {
-    let mut code = ExitCode::SUCCESS;
-    for file in files {
-        let (name, text) = read(file)?;
-        match Policy::load_yaml(&name, &text) {
-            Ok(loaded) => {
-                for warning in &loaded.warnings {
-                    println!("{warning}");
-                }
-                let rules = loaded.policy.rule_ids().len();
-                println!(
-                    "{name}: ok: `{}`, {rules} rules, {}",
-                    loaded.policy.name(),
-                    loaded.policy.hash()
-                );
-                if expand {
-                    for issuer in &loaded.issuers {
-                        println!(
-                            "{}",
-                            issuer.expanded().to_jcs().map_err(|e| io::Error::other(e.what))?
-                        );
-                    }
-                }
-            }
-            Err(errors) => {
-                println!("{errors}");
-                code = ExitCode::from(DOES_NOT_COMPILE);
-            }
-        }
-    }
-    Ok(code)
-}
+pub(super) const DOES_NOT_COMPILE: u8 = 3;
 
 pub(super) fn compile(file: &Path) -> io::Result<ExitCode> {
     let (name, text) = read(file)?;
@@ -57,8 +24,16 @@ pub(super) fn compile(file: &Path) -> io::Result<ExitCode> {
     }
 }
 
-fn read(file: &Path) -> io::Result<(String, String)> {
+pub(super) fn read(file: &Path) -> io::Result<(String, String)> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
     Ok((file.display().to_string(), text))
+}
+
+/// Prints, and does not mind a reader that has read enough.
+pub(super) fn say(text: &str) -> io::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
 }

@@ -59,6 +59,11 @@ impl Half {
         }
     }
 
+    /// Whether trailers go on, with nothing held in front of them.
+    pub(super) const fn has_let_trailers_go(&self) -> bool {
+        self.trailers_released && self.released && !self.holding
+    }
+
     /// Whether nothing of what has come is held.
     pub(super) const fn is_clear(&self) -> bool {
         self.released && !self.holding && self.trailers_released == self.trailers_came
@@ -82,7 +87,7 @@ pub(super) struct Stream {
     pub(super) reply_details: Option<String>,
     /// Whether an upstream is chosen for a request that was resumed: before a reply, and after it.
     pub(super) chosen: (bool, bool),
-    /// Bytes of a body that the client was sent (`response.size`).
+    /// Bytes of a body that the client was sent (`response.size`); of a scripted exchange at its end.
     pub(super) sent: u64,
     /// Handed over in place of the request's headers.
     pub(super) raw_map: Option<Vec<u8>>,
@@ -110,11 +115,16 @@ impl Stream {
             "code_details" => self.details.clone().map(String::into_bytes),
             "size" => {
                 let passed = self.response.passed.len() as u64;
-                let sent = if self.logging { self.sent } else { passed };
-                Some(sent.to_le_bytes().to_vec())
+                let more = if self.logging { 0 } else { passed };
+                Some(self.sent.saturating_add(more).to_le_bytes().to_vec())
             }
             _ => None,
         }
+    }
+
+    /// Whether the module has asked for something that is still to be done.
+    pub(super) const fn is_touched(&self) -> bool {
+        self.closed || self.reply.is_some() || self.request.resumed || self.response.resumed
     }
 
     /// The map with this number of the ABI; `None` where Envoy would not let it be read now.
