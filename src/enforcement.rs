@@ -22,6 +22,7 @@ mod proof;
 mod reply;
 mod response;
 mod secret;
+mod used;
 mod written;
 
 pub use asked::is_no_trailer;
@@ -32,6 +33,7 @@ pub use event::{
     ProofUse, Question, Reply, SignatureVerdict, Step,
 };
 pub use keys::{KeyNews, KeyStep};
+pub use used::{BucketError, Use};
 
 use crate::decide::{Who, decide};
 use crate::decision::{Decision, Effect, Reason};
