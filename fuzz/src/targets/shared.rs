@@ -1,19 +1,12 @@
 //! What the workers of a process share through the host: plans and sets of keys, and used proofs. Any
 //! other plugin of the process, or another version of this one, may have written it.
 
-use super::identity::NOW;
+use super::identity::{NOW, loaded};
 use ambit::enforcement::{Engine, KeyStep, Memory, ProofUse, Use};
-use ambit::policy::Policy;
 use ambit::{Span, Timestamp};
 use serde_json::Value;
 
-const POLICY: &str = r#"
-apiVersion: ambit/v1
-name: keys
-identity: { issuers: [{ issuer: "https://idp.example.com", jwks: { remote: { cluster: idp, url: "https://idp.example.com/keys", refresh: 5m, keep_stale: 1h } } }] }
-actors: { bot: { match: { client_id: bot }, scopes: ["*:*"] } }
-resources: { doc: { audience: "https://api.example.com", by_scope: [read], per_record: none, http: [{ path: /d }] } }
-"#;
+const REMOTE: &str = r#"{ remote: { cluster: idp, url: "https://idp.example.com/keys", refresh: 5m, keep_stale: 1h } }"#;
 /// `refresh`, `keep_stale`, and what docs/threat-model.md says of claims, clocks and failures: in
 /// milliseconds.
 const REFRESH: i64 = 300_000;
@@ -24,10 +17,9 @@ const RETRY_MOST: i64 = 30_000;
 const PLAN: usize = 36;
 
 fn engine() -> Engine {
-    let loaded = Policy::load_yaml("policy.yaml", POLICY).map_err(|error| error.to_string());
-    match loaded.and_then(|loaded| Engine::with(loaded, &|_| None).map_err(|e| e.to_string())) {
+    match Engine::with(loaded(REMOTE), &|_| None) {
         Ok(engine) => engine,
-        Err(error) => panic!("the policy of a target does not load: {error}"),
+        Err(errors) => panic!("the policy of a target makes no engine: {errors}"),
     }
 }
 

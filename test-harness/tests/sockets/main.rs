@@ -25,18 +25,7 @@ const ADMIN: u16 = 13202;
 /// Cases that are sent at the same time.
 const AT_ONCE: usize = 12;
 
-const POLICY: &str = r#"
-apiVersion: ambit/v1
-name: sockets
-identity:
-  issuers:
-    - { issuer: https://idp.example.com, jwks: { inline: { keys: [JWK] } } }
-actors:
-  bot: { match: { client_id: bot }, scopes: ["*:*"] }
-resources:
-  plain: { audience: "https://api.example.com", by_scope: [read], per_record: upstream, http: [{ path: "/p/{id}" }] }
-  asked: { audience: "https://api.example.com", by_scope: [write], per_record: upstream, http: [{ path: "/a/{id}" }] }
-"#;
+const POLICY: &str = include_str!("../../../tests/enforced.yaml");
 
 type Seen = Arc<Mutex<Vec<Message>>>;
 
@@ -61,7 +50,8 @@ fn token() -> String {
 
 async fn gateway() -> Gateway {
     let folder = root().join("target/sockets");
-    let policy = POLICY.replace("JWK", &key().jwk("k1").to_string());
+    let policy =
+        POLICY.replace("JWKS", &format!("{{ inline: {{ keys: [{}] }} }}", key().jwk("k1")));
     let settings = Settings {
         listeners: vec![Listener {
             port: PORT,
