@@ -9,6 +9,8 @@ use ambit::policy::{Loaded, Policy};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub(super) const NOW: i64 = 1_800_000_000;
@@ -64,14 +66,23 @@ thread_local! {
     static ENGINE: Option<Rc<Engine>> = engine("");
 }
 
-/// The policy with these keys, as `jwks` and whatever else follows it.
+/// The policy with these keys, as `jwks` and whatever else follows it: read once, for reading takes
+/// longer than most inputs.
 pub(super) fn loaded(jwks: &str) -> Loaded {
-    match Policy::load_yaml("policy.yaml", &POLICY.replace("JWKS", jwks)) {
+    thread_local! {
+        static READ: RefCell<BTreeMap<String, Loaded>> = RefCell::default();
+    }
+    let read = || match Policy::load_yaml("policy.yaml", &POLICY.replace("JWKS", jwks)) {
         Ok(loaded) => loaded,
         Err(errors) => {
             panic!("the policy of a target does not load: {errors}");
         }
-    }
+    };
+    READ.with_borrow_mut(|all| {
+        let Loaded { policy, issuers, jwks, .. } = all.entry(jwks.to_owned()).or_insert_with(read);
+        let (policy, issuers) = (policy.clone(), issuers.clone());
+        Loaded { policy, issuers, jwks: jwks.clone(), warnings: Vec::new() }
+    })
 }
 
 /// An engine whose issuer has one key of ES256, `k1`, and these settings.

@@ -11,7 +11,7 @@ use ambit::request::{
     AccessRequest, Action, AttributeState, Credential, HostAbilities, HttpFacts, Mapped,
 };
 use ambit::{Span, Timestamp, decide};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -21,7 +21,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 pub struct Ambit {
     policy: Policy,
     /// Resources by name, in place of the router that finds them by path in a gateway.
-    resources: HashMap<String, u32>,
+    resources: BTreeMap<String, u32>,
 }
 
 /// A request as the host knows it when it asks for a decision.

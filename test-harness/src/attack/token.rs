@@ -263,7 +263,7 @@ fn changed(change: &str, signature: &str) -> Result<String, String> {
 fn respelt(signature: &str) -> Result<String, String> {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut letters: Vec<char> = signature.chars().collect();
-    if letters.len() % 4 == 0 {
+    if letters.len().is_multiple_of(4) {
         return Err("a signature without spare bits".to_owned());
     }
     let last = letters.pop().and_then(|last| ALPHABET.find(last)).ok_or("no base64url")?;
