@@ -1,4 +1,5 @@
 //! Records: who, for whom, what, why, and what came of it.
 
 pub mod header;
+mod line;
 pub mod record;

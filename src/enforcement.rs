@@ -41,7 +41,7 @@ use crate::identity::{SignatureCheck, VerifiedToken};
 use crate::policy::document::{Mode, Tier};
 use crate::request::{AccessRequest, AttributeState, Credential, HostAbilities, HttpFacts, Mapped};
 use crate::time::Timestamp;
-use asked::Asked;
+use asked::{Asked, Token};
 use body::Body;
 use mapping::Route;
 use std::rc::Rc;
@@ -63,6 +63,8 @@ pub struct Enforcement {
     approval: Option<written::Approval>,
     began: Timestamp,
     passed: bool,
+    /// The status that was answered in the upstream's place.
+    replied: Option<u16>,
 }
 
 /// Where the request stands.
@@ -121,6 +123,7 @@ impl Enforcement {
             approval: None,
             began: Timestamp::default(),
             passed: false,
+            replied: None,
         }
     }
 
@@ -244,7 +247,7 @@ impl Enforcement {
     ) -> Step {
         self.body.complete = end;
         let engine = Rc::clone(&self.engine);
-        match Asked::read(headers, peer, &engine.policy) {
+        match Asked::read(headers, peer, &engine) {
             Ok(asked) => self.asked = asked,
             Err((asked, reason)) => {
                 self.asked = *asked;
@@ -271,19 +274,18 @@ impl Enforcement {
 
     /// Finds the token: remembered, refused at sight, or to be checked.
     fn present(&mut self) -> Option<SignatureCheck> {
-        let token = match &self.asked.presented {
-            Some(Ok(token)) => token.clone(),
-            None => return None,
-            Some(Err(reason)) => {
-                self.who.refused = Some(*reason);
+        let token = match self.asked.presented.take()? {
+            Ok(Token::Known(verified)) => {
+                self.who.recall = Some(Recall::Hit);
+                self.who.verified = Some(verified);
+                return None;
+            }
+            Ok(Token::New(token)) => token,
+            Err(reason) => {
+                self.who.refused = Some(reason);
                 return None;
             }
         };
-        if let Some(verified) = self.engine.recall(&token) {
-            self.who.recall = Some(Recall::Hit);
-            self.who.verified = Some(verified);
-            return None;
-        }
         self.who.recall = Some(Recall::Miss);
         match self.engine.begin(&token) {
             Ok((check, generation)) => {
@@ -334,10 +336,13 @@ impl Enforcement {
         use_it(&request)
     }
 
-    /// Who acts for whom, as far as identity was settled.
-    fn with_who<T>(&self, use_it: impl FnOnce(Option<&Who<'_>>) -> T) -> T {
+    /// Who acts for whom, as far as identity was settled, and the ids of all actors.
+    fn with_actors<T>(&self, use_it: impl FnOnce(Option<&Who<'_>>, &[&str]) -> T) -> T {
         self.with_request(|request| {
-            use_it(crate::decide::who(&self.engine.policy, request, self.began).as_ref())
+            match crate::decide::who(&self.engine.policy, request, self.began) {
+                Some(who) => who.chain.with_ids(|ids| use_it(Some(&who), ids)),
+                None => use_it(None, &[]),
+            }
         })
     }
 
@@ -408,6 +413,7 @@ impl Enforcement {
 
     fn reply(&mut self, reply: Reply) -> Step {
         self.phase = Phase::Replied;
+        self.replied = Some(reply.status);
         Step::Reply(reply)
     }
 }

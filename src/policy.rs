@@ -21,6 +21,7 @@ pub mod walk;
 
 pub use compiled::Policy;
 
+use crate::audit::{header, record};
 use crate::identity::Issuer;
 use document::{Document, Jwks};
 use error::{Located, PolicyErrors, Problem, Severity};
@@ -65,7 +66,10 @@ impl Policy {
         match Self::from_document(&document) {
             Ok(loaded) if shaped => {
                 let hash = source.digest();
-                let policy = Self { hash, ..loaded.policy };
+                let name = &loaded.policy.name;
+                let in_records = record::policy(name, &hash);
+                let in_headers = header::policy(name, &hash);
+                let policy = Self { hash, in_records, in_headers, ..loaded.policy };
                 problems.extend(loaded.warnings.into_iter().map(|located| located.problem));
                 return Ok(Loaded { policy, warnings: source.locate(problems), ..loaded });
             }

@@ -47,7 +47,7 @@ fn begin(
     token: &str,
     end: bool,
 ) -> (Enforcement, Step) {
-    let ids = Ids { record: "r1".to_owned(), boot: "b1".to_owned() };
+    let ids = Ids { record: "r1".to_owned(), boot: "b1".into() };
     let mut enforcement = Enforcement::new(Rc::clone(engine), ids);
     let authorization = format!("Bearer {token}");
     let headers: Vec<(&[u8], &[u8])> = vec![

@@ -152,7 +152,7 @@ mod tests {
             engine: Rc::new(engine),
             mint: Mint::new().unwrap(),
             signatures: Signatures::default(),
-            counters: Counters::default(),
+            counters: Rc::new(Counters::default()),
         }))));
     }
 }

@@ -201,7 +201,12 @@ pub(crate) fn record(gauge: u32, value: u64) -> Result<(), HostError> {
 
 /// Adds one to a counter.
 pub(crate) fn count(counter: u32) -> Result<(), HostError> {
-    abi::increment_metric(counter, 1)
+    count_by(counter, 1)
+}
+
+/// Adds to a counter.
+pub(crate) fn count_by(counter: u32, by: u32) -> Result<(), HostError> {
+    abi::increment_metric(counter, i64::from(by))
 }
 
 /// The plugin's configuration, `size` bytes of it.

@@ -4,6 +4,7 @@ use ambit::enforcement::Ids;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::cell::Cell;
+use std::rc::Rc;
 
 /// Mints the ids of one engine's life. Two lives share no id: 80 bits of each are random, the
 /// other 48 count.
@@ -11,7 +12,7 @@ use std::cell::Cell;
 pub(crate) struct Mint {
     boot: [u8; 10],
     /// The same, as it is written.
-    text: String,
+    text: Rc<str>,
     issued: Cell<u64>,
 }
 
@@ -23,7 +24,7 @@ impl Mint {
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut boot = [0; 10];
         getrandom::getrandom(&mut boot)?;
-        Ok(Self { boot, text: URL_SAFE_NO_PAD.encode(boot), issued: Cell::new(0) })
+        Ok(Self { boot, text: URL_SAFE_NO_PAD.encode(boot).into(), issued: Cell::new(0) })
     }
 
     /// The ids of the next request.
@@ -34,7 +35,7 @@ impl Mint {
         let mut record = [0; 16];
         let parts = self.boot.iter().chain(&counted);
         record.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
-        Ids { record: URL_SAFE_NO_PAD.encode(record), boot: self.text.clone() }
+        Ids { record: URL_SAFE_NO_PAD.encode(record), boot: Rc::clone(&self.text) }
     }
 }
 
@@ -60,7 +61,7 @@ mod tests {
             let ids = mint.next();
             let record = URL_SAFE_NO_PAD.decode(ids.record).unwrap();
             let (boot, counted) = record.split_at(10);
-            assert_eq!(boot, URL_SAFE_NO_PAD.decode(ids.boot).unwrap());
+            assert_eq!(boot, URL_SAFE_NO_PAD.decode(&*ids.boot).unwrap());
             assert_eq!(counted, &number.to_be_bytes()[2..]);
         }
     }

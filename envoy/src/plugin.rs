@@ -17,13 +17,17 @@ use std::rc::Rc;
 /// they are needed, and one that a token of an unknown key asks for.
 pub(crate) const FIRST_TICK: u32 = 1;
 
+/// Milliseconds between ticks at most: so old may the counters be that Envoy shows.
+const TICK_MOST: u32 = 1_000;
+
 /// What the filters of one worker share while one policy is in force.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) engine: Rc<Engine>,
     pub(crate) mint: Mint,
     pub(crate) signatures: Signatures,
-    pub(crate) counters: Counters,
+    /// Of this worker under every policy it has had.
+    pub(crate) counters: Rc<Counters>,
 }
 
 /// One plugin on one worker. Requests under way keep the policy they began with.
@@ -35,7 +39,7 @@ pub(crate) struct Plugin {
 
 impl Plugin {
     /// Puts a policy in force, or says everything that is wrong with it.
-    fn load(configuration: &[u8]) -> Result<(Worker, Fetches), Vec<String>> {
+    fn load(&self, configuration: &[u8]) -> Result<(Worker, Fetches), Vec<String>> {
         let environment = |name: &str| std::env::var(name).ok();
         let engine = Engine::load(configuration, &environment).map_err(|errors| lines(&errors))?;
         let failed = |what: &str, error: &dyn std::fmt::Display| vec![format!("{what}: {error}")];
@@ -49,7 +53,12 @@ impl Plugin {
             engine: Rc::new(engine),
             mint: Mint::new().map_err(|error| failed("the host has no randomness", &error))?,
             signatures: Signatures::default(),
-            counters: Counters::define().map_err(|error| failed("the host's counters", &error))?,
+            counters: match &self.worker {
+                Some(before) => Rc::clone(&before.counters),
+                None => Counters::define()
+                    .map(Rc::new)
+                    .map_err(|error| failed("the host's counters", &error))?,
+            },
         };
         Ok((worker, fetches))
     }
@@ -67,9 +76,10 @@ impl Plugin {
         for warning in worker.engine.warnings() {
             log_lines(LogLevel::Warn, &warning.to_string());
         }
-        if worker.engine.tick_every().is_some() {
-            tick_every(FIRST_TICK);
-        }
+        tick_every(match worker.engine.tick_every() {
+            Some(_) => FIRST_TICK,
+            None => TICK_MOST,
+        });
         counted(counters::count_loaded_policy());
         // Answers to the fetches of the policy before must not reach this one.
         if let Some(before) = &self.worker {
@@ -99,7 +109,7 @@ impl RootContext for Plugin {
         let began = host::now();
         let loaded = host::configuration(size)
             .map_err(|error| vec![format!("reading the policy: {error}")])
-            .and_then(|bytes| Self::load(&bytes));
+            .and_then(|bytes| self.load(&bytes));
         match loaded {
             Ok((worker, fetches)) => {
                 // A host without a clock decides nothing later; that it has none is told then.
@@ -126,9 +136,10 @@ impl RootContext for Plugin {
             Ok(now) => self.fetches.tick(&worker.engine, now),
             Err(error) => host::log(LogLevel::Error, &format!("ambit: {error}")),
         }
-        if let Some(every) = worker.engine.tick_every() {
-            tick_every(u32::try_from(every.millis()).unwrap_or(u32::MAX).max(FIRST_TICK));
-        }
+        counted(worker.counters.tell());
+        let wanted =
+            worker.engine.tick_every().and_then(|every| u32::try_from(every.millis()).ok());
+        tick_every(wanted.unwrap_or(TICK_MOST).clamp(FIRST_TICK, TICK_MOST));
     }
 
     fn create_http_context(&self, _context: u32) -> Option<Box<dyn HttpContext>> {
@@ -144,7 +155,10 @@ impl RootContext for Plugin {
 /// When the next tick comes, and how often from then on.
 pub(crate) fn tick_every(milliseconds: u32) {
     if let Err(error) = host::tick_every(milliseconds) {
-        host::log(LogLevel::Error, &format!("ambit: no keys will be fetched: {error}"));
+        host::log(
+            LogLevel::Error,
+            &format!("ambit: no keys will be fetched, and counters will lag: {error}"),
+        );
     }
 }
 

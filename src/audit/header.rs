@@ -18,8 +18,8 @@ pub struct Told<'a> {
     pub resource: &'a str,
     /// The record's id within the type; empty without one.
     pub resource_id: &'a str,
-    /// Policy name and hash.
-    pub policy: (&'a str, &'a str),
+    /// The policy in force, as [`policy`] writes it.
+    pub policy: &'a str,
     /// Where a person's yes is still needed: approval id, digest, and the signed approval request.
     pub approval: Option<(&'a str, &'a str, &'a str)>,
 }
@@ -28,9 +28,11 @@ pub struct Told<'a> {
 #[must_use]
 pub fn write(told: &Told<'_>) -> String {
     let mut out = String::with_capacity(256);
-    member(&mut out, "id", told.record);
+    out.push_str("id=");
+    text(&mut out, told.record);
     if let Some((realm, id)) = told.subject {
-        member(&mut out, "sub", id);
+        out.push_str(", sub=");
+        text(&mut out, id);
         // Two people of two realms may have one id, and an upstream must tell them apart.
         if !realm.is_empty() {
             out.push_str(";realm=");
@@ -48,7 +50,8 @@ pub fn write(told: &Told<'_>) -> String {
         out.push(')');
     }
     if !told.action.is_empty() {
-        member(&mut out, "action", told.action);
+        out.push_str(", action=");
+        text(&mut out, told.action);
     }
     if !told.resource.is_empty() {
         out.push_str(", res=");
@@ -58,8 +61,7 @@ pub fn write(told: &Told<'_>) -> String {
             text(&mut out, told.resource_id);
         }
     }
-    out.push_str(", policy=");
-    text(&mut out, &[told.policy.0, "@", told.policy.1].concat());
+    out.push_str(told.policy);
     if let Some((id, digest, request)) = told.approval {
         out.push_str(", approval=required;id=");
         text(&mut out, id);
@@ -71,13 +73,12 @@ pub fn write(told: &Told<'_>) -> String {
     out
 }
 
-fn member(out: &mut String, name: &str, value: &str) {
-    if !out.is_empty() {
-        out.push_str(", ");
-    }
-    out.push_str(name);
-    out.push('=');
-    text(out, value);
+/// The member `policy` of every header under one policy: `name@hash`.
+#[must_use]
+pub fn policy(name: &str, hash: &str) -> String {
+    let mut out = ", policy=".to_owned();
+    text(&mut out, &[name, "@", hash].concat());
+    out
 }
 
 /// A String where the text is printable ASCII (RFC 9651 §3.3.3), else a Display String (§3.3.8).
@@ -126,9 +127,15 @@ mod tests {
             action: "read",
             resource: "document",
             resource_id: id,
-            policy: ("demo", "hash"),
+            policy: ", policy=\"demo@hash\"",
             approval: None,
         }
+    }
+
+    #[test]
+    fn a_policy_is_told_by_name_and_hash() {
+        assert_eq!(policy("demo", "hash"), ", policy=\"demo@hash\"");
+        assert_eq!(policy("d\"é", "h"), ", policy=%\"d%22%c3%a9@h\"");
     }
 
     #[test]

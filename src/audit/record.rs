@@ -1,23 +1,9 @@
 //! The record of one request: one line of compact JCS (`docs/record.md`).
 
-use crate::approval::digest::sha256;
-use crate::request::json::jcs::{PLAIN, write_string};
-use crate::request::query;
-use std::fmt::Write as _;
+use super::line::{Bounds, Line};
 
 /// The longest line, in bytes: what log pipelines carry in one piece.
 const MAX_LINE: usize = 2048;
-
-/// How much a line shows of its values.
-#[derive(Clone, Copy, Debug)]
-struct Bounds {
-    /// Bytes of a value as it is spelt; longer ones become beginning, length and digest.
-    value: usize,
-    /// Bytes of a longer value's beginning.
-    kept: usize,
-    /// Members of a list.
-    listed: usize,
-}
 
 /// Tried in turn until the line fits. Digests and ids, which are what is searched for, fit the last
 /// one whole.
@@ -30,10 +16,8 @@ const BOUNDS: [Bounds; 3] = [
 /// What a record says. Borrowed: a record is written once and not kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Record<'a> {
-    /// Unique id.
+    /// Unique id; its first bytes are the worker's boot id.
     pub id: &'a str,
-    /// This worker's boot id.
-    pub boot: &'a str,
     /// Milliseconds since the epoch when the request began.
     pub time: i64,
     /// `allow` or `deny`.
@@ -42,17 +26,17 @@ pub struct Record<'a> {
     pub reason: &'a str,
     /// Ids of the rules that determined it.
     pub rules: &'a [&'a str],
-    /// Policy name and hash.
-    pub policy: (&'a str, &'a str),
+    /// The policy in force, as [`policy`] writes it.
+    pub policy: &'a str,
     /// Whether the decision did not bind.
     pub shadow: bool,
-    /// Realm and id of the subject.
+    /// Realm and id of the subject. A realm that is the issuer is not said twice.
     pub subject: Option<(&'a str, &'a str)>,
     /// Ids of the actors, outermost first.
     pub actors: &'a [&'a str],
     /// Issuer of the token.
     pub issuer: &'a str,
-    /// The OAuth client the token was issued to.
+    /// The OAuth client the token was issued to. One that is the only actor's id is not said twice.
     pub client: &'a str,
     /// base64url SHA-256 of the token's `jti`.
     pub token: &'a str,
@@ -68,12 +52,12 @@ pub struct Record<'a> {
     pub query: Option<&'a str>,
     /// Approval id, digest, tier.
     pub approval: Option<(&'a str, &'a str, &'a str)>,
-    /// Status sent to the client.
-    pub status: u16,
+    /// Status sent to the client, where it is known here.
+    pub status: Option<u16>,
     /// Bytes of response body sent.
     pub bytes: u64,
-    /// Milliseconds from the first byte in to the last byte out.
-    pub duration: u64,
+    /// Milliseconds from the first byte in to the last byte out, where they are known here.
+    pub duration: Option<u64>,
     /// Whether the request reached the upstream.
     pub forwarded: bool,
 }
@@ -94,230 +78,89 @@ impl Record<'_> {
     }
 
     fn within(&self, bounds: Bounds) -> String {
-        let mut line = Line {
-            out: String::with_capacity(MAX_LINE / 2),
-            bounds,
-            inside: "",
-            trunc: Vec::new(),
-        };
-        line.text("action", self.action);
-        line.list("actors", self.actors);
+        let mut line = Line::within(bounds, MAX_LINE / 2);
+        line.sure(",\"action\":", self.action);
+        line.list(",\"actors\":", self.actors);
         if let Some((id, digest, tier)) = self.approval {
-            line.open("approval");
-            line.text("digest", digest);
-            line.text("id", id);
-            line.text("tier", tier);
-            line.close();
+            let object = line.open(",\"approval\":");
+            line.text(",\"digest\":", digest);
+            line.text(",\"id\":", id);
+            line.text(",\"tier\":", tier);
+            line.close(object);
         }
-        line.text("boot", self.boot);
-        line.text("client", self.client);
-        line.text("effect", self.effect);
-        line.open("http");
-        line.text("host", self.http.1);
-        line.text("method", self.http.0);
-        line.text("path", self.http.2);
+        if self.actors != [self.client] {
+            line.text(",\"client\":", self.client);
+        }
+        line.sure(",\"effect\":", self.effect);
+        let object = line.open(",\"http\":");
+        line.text(",\"host\":", self.http.1);
+        line.text(",\"method\":", self.http.0);
+        line.text(",\"path\":", self.http.2);
         line.query(self.query);
-        line.close();
-        line.text("id", self.id);
-        line.text("issuer", self.issuer);
-        line.open("outcome");
-        line.number("bytes", i64::try_from(self.bytes).unwrap_or(i64::MAX));
-        line.number("duration_ms", i64::try_from(self.duration).unwrap_or(i64::MAX));
-        line.truth("forwarded", self.forwarded);
-        line.number("status", i64::from(self.status));
-        line.close();
-        line.open("policy");
-        line.text("hash", self.policy.1);
-        line.text("name", self.policy.0);
-        line.close();
-        line.text("reason", self.reason);
-        if !self.resource.is_empty() {
-            line.open("resource");
-            line.text("id", self.resource_id);
-            line.text("type", self.resource);
-            line.close();
+        line.close(object);
+        line.text(",\"id\":", self.id);
+        line.text(",\"issuer\":", self.issuer);
+        let object = line.open(",\"outcome\":");
+        line.number(",\"bytes\":", i64::try_from(self.bytes).unwrap_or(i64::MAX));
+        if let Some(duration) = self.duration {
+            line.number(",\"duration_ms\":", i64::try_from(duration).unwrap_or(i64::MAX));
         }
-        line.list("rules", self.rules);
+        line.truth(",\"forwarded\":", self.forwarded);
+        if let Some(status) = self.status {
+            line.number(",\"status\":", i64::from(status));
+        }
+        line.close(object);
+        line.written(",\"policy\":", self.policy);
+        line.sure(",\"reason\":", self.reason);
+        if !self.resource.is_empty() {
+            let object = line.open(",\"resource\":");
+            line.text(",\"id\":", self.resource_id);
+            line.text(",\"type\":", self.resource);
+            line.close(object);
+        }
+        line.list(",\"rules\":", self.rules);
         if self.shadow {
-            line.truth("shadow", true);
+            line.truth(",\"shadow\":", true);
         }
         if let Some((realm, id)) = self.subject {
-            line.open("subject");
-            line.text("id", id);
-            line.text("realm", realm);
-            line.close();
+            let object = line.open(",\"subject\":");
+            line.text(",\"id\":", id);
+            if realm != self.issuer {
+                line.text(",\"realm\":", realm);
+            }
+            line.close(object);
         }
-        line.number("time", self.time);
-        line.text("token", self.token);
+        line.number(",\"time\":", self.time);
+        line.sure(",\"token\":", self.token);
         line.finish()
     }
 }
 
-struct Line {
-    out: String,
-    bounds: Bounds,
-    /// The member that the next ones stand in.
-    inside: &'static str,
-    /// What is not whole: `outer.inner`.
-    trunc: Vec<String>,
-}
-
-impl Line {
-    fn name(&mut self, name: &'static str) {
-        match self.out.as_bytes().last() {
-            None => self.out.push('{'),
-            Some(b'{') => {}
-            Some(_) => self.out.push(','),
-        }
-        // A name of ours needs no escape.
-        self.out.push('"');
-        self.out.push_str(name);
-        self.out.push_str("\":");
-    }
-
-    /// A text that is there; absent members are left out.
-    fn text(&mut self, name: &'static str, value: &str) {
-        if !value.is_empty() {
-            self.name(name);
-            self.value(name, value);
-        }
-    }
-
-    /// The query, unless a token stands in it: such a request is refused, and its record is no
-    /// place for the token either.
-    fn query(&mut self, query: Option<&str>) {
-        match query {
-            Some(query) if query::has_token(query) => self.not_whole("query"),
-            Some(query) => {
-                self.name("query");
-                self.value("query", query);
-            }
-            None => {}
-        }
-    }
-
-    /// JSON escapes C0 controls alone, and JCS leaves no choice about the rest. A value that a
-    /// terminal could obey is therefore written as a longer one is, without those characters.
-    fn value(&mut self, name: &'static str, value: &str) {
-        if value.len() <= self.bounds.value && PLAIN.has_all(value.as_bytes()) {
-            self.out.push('"');
-            self.out.push_str(value);
-            self.out.push('"');
-            return;
-        }
-        let from = self.out.len();
-        let tame = !value.contains(is_obeyed);
-        if tame && value.len() <= self.bounds.value {
-            write_string(value, &mut self.out);
-            if self.out.len().saturating_sub(from) <= self.bounds.value.saturating_add(2) {
-                return;
-            }
-            self.out.truncate(from);
-        }
-        let most = self.bounds.kept.min(value.len());
-        let end = (0..=most).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
-        let kept = value.get(..end).unwrap_or_default().replace(is_obeyed, "\u{fffd}");
-        let short = format!("{kept}…{}:{}", value.len(), sha256(value.as_bytes()));
-        write_string(&short, &mut self.out);
-        self.not_whole(name);
-    }
-
-    fn not_whole(&mut self, name: &str) {
-        let outer = self.inside;
-        let dot = if outer.is_empty() { "" } else { "." };
-        let name = format!("{outer}{dot}{name}");
-        if !self.trunc.contains(&name) {
-            self.trunc.push(name);
-        }
-    }
-
-    fn list(&mut self, name: &'static str, values: &[&str]) {
-        if values.is_empty() {
-            return;
-        }
-        self.name(name);
-        self.out.push('[');
-        for (at, value) in values.iter().take(self.bounds.listed).enumerate() {
-            if at > 0 {
-                self.out.push(',');
-            }
-            self.value(name, value);
-        }
-        if values.len() > self.bounds.listed {
-            self.not_whole(name);
-        }
-        self.out.push(']');
-    }
-
-    fn number(&mut self, name: &'static str, value: i64) {
-        self.name(name);
-        // Writing to a string cannot fail.
-        let _ = write!(self.out, "{value}");
-    }
-
-    fn truth(&mut self, name: &'static str, value: bool) {
-        self.name(name);
-        self.out.push_str(if value { "true" } else { "false" });
-    }
-
-    fn open(&mut self, name: &'static str) {
-        self.name(name);
-        self.out.push('{');
-        self.inside = name;
-    }
-
-    fn close(&mut self) {
-        self.out.push('}');
-        self.inside = "";
-    }
-
-    fn finish(mut self) -> String {
-        if !self.trunc.is_empty() {
-            self.name("trunc");
-            self.out.push('[');
-            self.trunc.sort_unstable();
-            for (at, name) in std::mem::take(&mut self.trunc).iter().enumerate() {
-                if at > 0 {
-                    self.out.push(',');
-                }
-                write_string(name, &mut self.out);
-            }
-            self.out.push(']');
-        }
-        self.name("v");
-        self.out.push_str("1}");
-        self.out
-    }
-}
-
-/// What a terminal, or a reader of lines, could take for a command or for the end of a line: DEL,
-/// the C1 controls, Unicode's line separators, and what turns the direction of text.
-const fn is_obeyed(c: char) -> bool {
-    matches!(
-        c,
-        '\u{7f}'..='\u{9f}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-    )
+/// The member `policy` of every record under one policy: its name, of at most 64 bytes, and its hash.
+#[must_use]
+pub fn policy(name: &str, hash: &str) -> String {
+    let mut line = Line::within(Bounds { value: 64, kept: 0, listed: 0 }, 128);
+    line.sure(",\"hash\":", hash);
+    line.text(",\"name\":", name);
+    line.text_of()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::line::is_obeyed;
     use super::*;
+    use crate::approval::digest::sha256;
     use crate::request::json::{JsonLimits, parse};
     use proptest::prelude::*;
 
     fn record<'a>(subject: &'a str, path: &'a str) -> Record<'a> {
         Record {
             id: "r1",
-            boot: "b1",
             time: 1_800_000_000_000,
             effect: "deny",
             reason: "not-allowed",
             rules: &["a", "b"],
-            policy: ("demo", "h"),
+            policy: r#"{"hash":"h","name":"demo"}"#,
             subject: Some(("realm", subject)),
             actors: &["bot"],
             issuer: "https://idp.example",
@@ -327,7 +170,7 @@ mod tests {
             http: ("GET", "api.example", path),
             query: Some("a=1"),
             approval: Some(("p1", "d", "presence")),
-            status: 403,
+            status: Some(403),
             shadow: true,
             ..Record::default()
         }
@@ -355,17 +198,16 @@ mod tests {
         for filler in ["x", "é", "\u{1}", "\"", "\u{9b}", "\u{1f600}"] {
             let long = filler.repeat(20_000);
             let (long, many) = (long.as_str(), vec![long.as_str(); 40]);
-            let digest = sha256(b"x");
+            let (digest, realm) = (sha256(b"x"), format!("{long}x"));
             let line = Record {
                 id: long,
-                boot: long,
                 time: i64::MIN,
                 effect: "allow",
                 reason: "obligation-unsupported",
                 rules: &many,
-                policy: (long, &digest),
+                policy: &policy(long, &digest),
                 shadow: true,
-                subject: Some((long, long)),
+                subject: Some((&realm, long)),
                 actors: &many,
                 issuer: long,
                 client: long,
@@ -376,9 +218,9 @@ mod tests {
                 http: (long, long, long),
                 query: Some(long),
                 approval: Some((long, &digest, "second-person")),
-                status: u16::MAX,
+                status: Some(u16::MAX),
                 bytes: u64::MAX,
-                duration: u64::MAX,
+                duration: Some(u64::MAX),
                 forwarded: false,
             }
             .line();
@@ -389,15 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_allow_takes_under_700_bytes() {
+    fn an_ordinary_allow_takes_under_540_bytes() {
         let digest = sha256(b"x");
         let line = Record {
             id: "8rky5yKHm1hQ5AAAAAAAAg",
-            boot: "8rky5yKHm1hQ5A",
             effect: "allow",
             reason: "allowed-by-rule",
             rules: &["own-documents"],
-            policy: ("documents", &digest),
+            policy: &policy("documents", &digest),
             shadow: false,
             subject: Some(("https://idp.example.com", "alice")),
             actors: &["support-assistant"],
@@ -407,10 +248,26 @@ mod tests {
             http: ("GET", "api.example.com", "/v1/documents/1"),
             query: None,
             approval: None,
+            status: None,
             ..record("", "")
         }
         .line();
-        assert!((512..700).contains(&line.len()), "{}", line.len());
+        assert!((440..540).contains(&line.len()), "{}", line.len());
+    }
+
+    #[test]
+    fn what_is_said_already_is_not_said_again() {
+        let line = Record {
+            client: "bot",
+            subject: Some(("https://idp.example", "alice")),
+            ..record("", "/")
+        }
+        .line();
+        assert!(!line.contains("client") && !line.contains("realm"), "{line}");
+        let other = Record { client: "other", ..record("alice", "/") }.line();
+        assert!(other.contains(r#""client":"other""#) && other.contains(r#""realm":"realm""#));
+        let nested = Record { client: "bot", actors: &["bot", "other"], ..record("", "/") }.line();
+        assert!(nested.contains(r#""client":"bot""#), "{nested}");
     }
 
     #[test]

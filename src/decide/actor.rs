@@ -10,8 +10,7 @@ use crate::policy::document::{ActorMode, ActorSource};
 pub(crate) struct Acting<'a> {
     pub(crate) token: &'a VerifiedToken,
     pub(crate) issuer: &'a IssuerTerms,
-    /// The actors, outermost first: entry of the policy, and the id it goes by. Never empty.
-    pub(crate) chain: Vec<(u32, &'a str)>,
+    pub(crate) chain: Chain<'a>,
     pub(crate) mode: ActorMode,
 }
 
@@ -34,7 +33,58 @@ impl<'a> Acting<'a> {
 
     /// The acting actor's id.
     pub(crate) fn actor_id(&self) -> &'a str {
-        self.chain.first().map_or("", |(_, id)| id)
+        let (_, id) = self.chain.outermost;
+        id
+    }
+}
+
+/// The actors, outermost first: entry of the policy, and the id it goes by.
+#[derive(Debug)]
+pub(crate) struct Chain<'a> {
+    outermost: (u32, &'a str),
+    nested: Vec<(u32, &'a str)>,
+}
+
+impl<'a> Chain<'a> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &'a str)> {
+        std::iter::once(self.outermost).chain(self.nested.iter().copied())
+    }
+
+    /// The ids alone.
+    pub(crate) fn with_ids<T>(&self, use_them: impl FnOnce(&[&'a str]) -> T) -> T {
+        match self.nested.is_empty() {
+            true => use_them(&[self.outermost.1]),
+            false => use_them(&self.iter().map(|(_, id)| id).collect::<Vec<_>>()),
+        }
+    }
+}
+
+/// What the sources that are present say of who acts now.
+struct Named<'a> {
+    names: &'a ActorNames,
+    first: Option<(u32, &'a str)>,
+    differ: bool,
+    /// The first name that is not a client id which the policy lists.
+    unlisted: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    fn take(&mut self, (entry, name): (u32, &'a str)) {
+        self.differ |= self.first.is_some_and(|(first, _)| first != entry);
+        self.first.get_or_insert((entry, name));
+        if !self.names.dynamic.is_empty() && self.unlisted.is_none() {
+            self.unlisted = Some(name).filter(|name| self.names.client(name).is_none());
+        }
+    }
+
+    /// The id in records: the policy's name for the agent, or the real client id of one of many
+    /// installations, so that one can be told from another and shut off alone.
+    fn id(&self, policy: &'a Policy, entry: u32) -> &'a str {
+        let dynamic = self.names.dynamic.iter().any(|(number, _)| *number == entry);
+        match (dynamic, self.unlisted) {
+            (true, Some(name)) => name,
+            _ => policy.actors.get(entry as usize).map_or("", |actor| &actor.id),
+        }
     }
 }
 
@@ -54,41 +104,42 @@ pub(super) fn resolve<'a>(
     if token.act.len() as u64 > policy.limits.actor_chain {
         return Err(Reason::ChainTooDeep);
     }
-    let mut candidates: Vec<(u32, &'a str)> = Vec::with_capacity(3);
+    let mut named = Named { names, first: None, differ: false, unlisted: None };
     if let Some(outermost) = token.act.first() {
         if !policy.actor_from.contains(&ActorSource::Act) {
             return Err(Reason::ActorMismatch);
         }
-        candidates.push(member(policy, issuer, token, outermost)?);
+        named.take(member(policy, issuer, token, outermost)?);
     }
     if policy.actor_from.contains(&ActorSource::ClientId) {
         match &token.client_id {
             ClientId::Agreed(id) => {
                 let found = names.client(id).or_else(|| names.marked(&token.markers));
-                candidates.push((found.ok_or(Reason::UnknownActor)?, id));
+                named.take((found.ok_or(Reason::UnknownActor)?, id));
             }
             ClientId::Missing if own => {
                 let sub = token.sub.as_deref().ok_or(Reason::UnknownActor)?;
-                candidates.push((names.any(sub).ok_or(Reason::UnknownActor)?, sub));
+                named.take((names.any(sub).ok_or(Reason::UnknownActor)?, sub));
             }
             ClientId::Missing | ClientId::Conflict => {}
         }
     }
     if policy.actor_from.contains(&ActorSource::Mtls) {
         for uri in peer.iter().filter(|uri| uri.starts_with("spiffe://")) {
-            candidates.push((*policy.spiffe.get(uri).ok_or(Reason::UnknownActor)?, uri));
+            named.take((*policy.spiffe.get(uri).ok_or(Reason::UnknownActor)?, uri));
         }
     }
-    let (first, _) = *candidates.first().ok_or(Reason::UnknownActor)?;
-    if candidates.iter().any(|(entry, _)| *entry != first) {
+    let (first, _) = named.first.ok_or(Reason::UnknownActor)?;
+    if named.differ {
         return Err(Reason::ActorMismatch);
     }
-    let mut chain = vec![(first, id(policy, names, first, &candidates))];
+    let mut nesting = Vec::new();
     for nested in token.act.iter().skip(1) {
         let (entry, name) = member(policy, issuer, token, nested)?;
         let own_name = policy.actors.get(entry as usize).map_or(name, |actor| actor.id.as_str());
-        chain.push((entry, own_name));
+        nesting.push((entry, own_name));
     }
+    let chain = Chain { outermost: (first, named.id(policy, first)), nested: nesting };
     let mode = policy.actors.get(first as usize).ok_or(Reason::UnknownActor)?.mode;
     match (mode, own) {
         (ActorMode::Delegated, true) | (ActorMode::Independent, false) => {
@@ -105,22 +156,6 @@ pub(super) fn resolve<'a>(
         (ActorMode::Independent, true) => {}
     }
     Ok(Acting { token, issuer, chain, mode })
-}
-
-/// The id in records: the policy's name for the agent, or the real client id of one of many
-/// installations, so that one can be told from another and shut off alone.
-fn id<'a>(
-    policy: &'a Policy,
-    names: &ActorNames,
-    entry: u32,
-    candidates: &[(u32, &'a str)],
-) -> &'a str {
-    let dynamic = names.dynamic.iter().any(|(number, _)| *number == entry);
-    let real = candidates.iter().map(|(_, name)| *name).find(|name| names.client(name).is_none());
-    match (dynamic, real) {
-        (true, Some(name)) => name,
-        _ => policy.actors.get(entry as usize).map_or("", |actor| &actor.id),
-    }
 }
 
 /// One member of an `act` chain; an unlisted one denies.

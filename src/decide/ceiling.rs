@@ -28,7 +28,7 @@ impl Ceilings {
         let target = Target { resource, tool: None };
         let token = &acting.token.scopes;
         let actors = acting.chain.iter().all(|(entry, _)| {
-            policy.actors.get(*entry as usize).is_some_and(|actor| {
+            policy.actors.get(entry as usize).is_some_and(|actor| {
                 let covers = actor.ceiling.covers(action, target)
                     || granted.lifts(acting.mode, action, target);
                 covers && !actor.ceiling.subtracts(action, target)

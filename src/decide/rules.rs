@@ -58,7 +58,7 @@ fn chain_names(policy: &Policy, numbers: &[u32], acting: &Acting<'_>) -> Vec<Str
     let read = numbers.iter().filter_map(|number| policy.rules.get(*number as usize)).any(|rule| {
         rule.when.as_ref().is_some_and(|when| when.slots().contains(&Slot::ActorChain))
     });
-    if read { acting.chain.iter().map(|(_, id)| (*id).to_owned()).collect() } else { Vec::new() }
+    if read { acting.chain.iter().map(|(_, id)| id.to_owned()).collect() } else { Vec::new() }
 }
 
 impl Tally {

@@ -1,16 +1,21 @@
 //! The request's headers, read once.
 
+mod known;
 mod names;
 mod single;
 
 pub use names::is_no_trailer;
 
-use super::Header;
+use super::{Engine, Header};
 use crate::decision::Reason;
+use crate::identity::VerifiedToken;
 use crate::policy::Policy;
+use crate::request::credentials::Scheme;
 use crate::request::{credentials, host, path, query};
-use names::{Names, is_name};
+use names::{Few, Names};
 use single::{OneOfEach, Single, plain};
+use std::borrow::Cow;
+use std::rc::Rc;
 
 /// More headers, or more bytes of them, than an honest client sends.
 const MAX_HEADERS: usize = 256;
@@ -19,7 +24,7 @@ const MAX_BYTES: usize = 98_304;
 /// What Ambit needs of a request's headers.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    pub(super) method: String,
+    pub(super) method: Cow<'static, str>,
     /// `http` or `https`.
     pub(super) scheme: &'static str,
     pub(super) host: String,
@@ -30,10 +35,10 @@ pub(super) struct Asked {
     /// Whether the canonical path is spelt otherwise than the client's.
     pub(super) path_changed: bool,
     pub(super) peer: Vec<String>,
-    pub(super) presented: Option<Result<String, Reason>>,
+    pub(super) presented: Option<Result<Token, Reason>>,
     /// Where the token is presented with a proof of possession (RFC 9449 §7.1): the proof, if it
-    /// is there.
-    pub(super) proof: Option<Option<String>>,
+    /// is there, and the token's text.
+    pub(super) proof: Option<(Option<String>, String)>,
     pub(super) origin: Option<String>,
     pub(super) requested_method: Option<String>,
     pub(super) content_type: Option<String>,
@@ -47,9 +52,9 @@ pub(super) struct Asked {
     /// The names of all headers, lower case.
     pub(super) names: Names,
     /// Which of the headers came that carry the caller's credentials.
-    pub(super) credentials: Vec<&'static str>,
+    pub(super) credentials: Few,
     /// Which of the headers came that are for Ambit alone.
-    pub(super) consumed: Vec<&'static str>,
+    pub(super) consumed: Few,
     /// Names to remove in every mode.
     pub(super) forged: Vec<String>,
     /// Names to remove where a decision binds.
@@ -57,6 +62,15 @@ pub(super) struct Asked {
     /// Values of headers that a resource binds in an approval: name, value; `None` where it is no
     /// plain text.
     pub(super) bound: Vec<(String, Option<String>)>,
+}
+
+/// A token that came.
+#[derive(Clone, Debug)]
+pub(super) enum Token {
+    /// Verified on a request before, by the same bytes.
+    Known(Rc<VerifiedToken>),
+    /// Not remembered.
+    New(String),
 }
 
 /// A body whose fields frameworks read as they read a query's.
@@ -92,21 +106,22 @@ impl Asked {
     pub(super) fn read(
         headers: &[Header<'_>],
         peer: &[String],
-        policy: &Policy,
+        engine: &Engine,
     ) -> Result<Self, (Box<Self>, Reason)> {
         let mut asked = Self { peer: peer.to_vec(), ..Self::default() };
         let mut one = OneOfEach::default();
         let mut named = true;
+        let mut size = 0_usize;
         for (name, value) in headers {
-            asked.note(name);
-            one.take(name, value);
-            named &= is_name(name);
+            let noted = asked.note(name);
+            if let Some(single) = noted.single {
+                one.take(single, value);
+            }
+            named &= noted.is_name;
+            size = size.saturating_add(name.len()).saturating_add(value.len());
         }
-        let size = headers.iter().fold(0_usize, |sum, (name, value)| {
-            sum.saturating_add(name.len()).saturating_add(value.len())
-        });
         let bounded = headers.len() <= MAX_HEADERS && size <= MAX_BYTES;
-        match asked.fill(&one, bounded && named, headers, policy) {
+        match asked.fill(&one, bounded && named, headers, engine) {
             Ok(()) => Ok(asked),
             Err(reason) => Err((Box::new(asked), reason)),
         }
@@ -125,15 +140,10 @@ impl Asked {
         one: &OneOfEach<'_>,
         bounded: bool,
         headers: &[Header<'_>],
-        policy: &Policy,
+        engine: &Engine,
     ) -> Result<(), Reason> {
         const BAD: Reason = Reason::MalformedRequest;
-        self.method = one.get(Single::Method)?.ok_or(BAD)?.to_owned();
-        let token = |b: u8| b.is_ascii_uppercase() || matches!(b, b'-' | b'_');
-        if self.method.is_empty() || !self.method.bytes().all(token) || self.method == "CONNECT" {
-            self.method.clear();
-            return Err(BAD);
-        }
+        self.method = method(one.get(Single::Method)?.ok_or(BAD)?).ok_or(BAD)?;
         self.scheme = match one.get(Single::Scheme)? {
             None => "http",
             Some(scheme) if scheme.eq_ignore_ascii_case("http") => "http",
@@ -142,7 +152,10 @@ impl Asked {
             Some(_) => return Err(BAD),
         };
         let authority = one.get(Single::Authority)?.ok_or(BAD)?;
-        self.host = host::parse(authority, self.scheme).ok_or(BAD)?;
+        self.host = match engine.policy.routes.has_plain(authority) {
+            true => authority.to_owned(),
+            false => host::parse(authority, self.scheme).ok_or(BAD)?,
+        };
         let target = one.get(Single::Path)?.ok_or(BAD)?;
         let (raw, query) = match target.split_once('?') {
             Some((raw, query)) => (raw, Some(query)),
@@ -183,18 +196,12 @@ impl Asked {
         self.presented = match one.only(Single::Authorization)? {
             None => None,
             Some(value) => {
-                let read = credentials::parse(value);
+                let read = self.present(value, proof, engine);
                 // Some gateways join two headers into one with a comma: two credentials all the same.
                 if read.is_err() && plain(value).ok_or(BAD)?.contains(',') {
                     return Err(BAD);
                 }
-                Some(read.map(|presented| match presented {
-                    credentials::Presented::Bearer(token) => token.to_owned(),
-                    credentials::Presented::Dpop(token) => {
-                        self.proof = Some(proof.map(str::to_owned));
-                        token.to_owned()
-                    }
-                }))
+                Some(read)
             }
         };
         for consumed in [Single::AmbitApproval, Single::AmbitGrant, Single::ContentLength] {
@@ -217,8 +224,30 @@ impl Asked {
         if self.query.as_deref().is_some_and(credentials::in_query) {
             return Err(Reason::TokenInUrl);
         }
-        self.bind(headers, policy);
+        self.bind(headers, &engine.policy);
         Ok(())
+    }
+
+    /// The token, and the proof that came with it. What is remembered byte for byte was read before,
+    /// and is not read again.
+    fn present(
+        &mut self,
+        value: &[u8],
+        proof: Option<&str>,
+        engine: &Engine,
+    ) -> Result<Token, Reason> {
+        let (scheme, bytes) = credentials::split(value)?;
+        let known = engine.recall(bytes);
+        if scheme == Scheme::Bearer
+            && let Some(verified) = known
+        {
+            return Ok(Token::Known(verified));
+        }
+        let token = credentials::token(bytes)?.to_owned();
+        if scheme == Scheme::Dpop {
+            self.proof = Some((proof.map(str::to_owned), token.clone()));
+        }
+        Ok(known.map_or(Token::New(token), Token::Known))
     }
 
     /// Values of the headers that some resource binds in its approvals; of several, joined as one
@@ -237,4 +266,15 @@ impl Asked {
             }
         }
     }
+}
+
+/// A method that this can decide on: upper case, and no tunnel.
+fn method(text: &str) -> Option<Cow<'static, str>> {
+    const ORDINARY: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    if let Some(known) = ORDINARY.iter().find(|known| **known == text) {
+        return Some(Cow::Borrowed(known));
+    }
+    let token = |b: u8| b.is_ascii_uppercase() || matches!(b, b'-' | b'_');
+    let good = !text.is_empty() && text.bytes().all(token) && text != "CONNECT";
+    good.then(|| Cow::Owned(text.to_owned()))
 }

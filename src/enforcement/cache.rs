@@ -37,11 +37,11 @@ impl TokenCache {
     /// The verified form of `token`; `generation` says which keys an issuer has now.
     pub(super) fn find(
         &self,
-        token: &str,
+        token: &[u8],
         generation: impl Fn(u32) -> Option<u64>,
     ) -> Option<Rc<VerifiedToken>> {
         let same = |entry: &&Entry| {
-            same(entry.token.as_bytes(), token.as_bytes())
+            same(entry.token.as_bytes(), token)
                 && generation(entry.verified.issuer) == Some(entry.generation)
         };
         let found = self.slots.get(slot(token))?.iter().flatten().find(same)?;
@@ -53,7 +53,7 @@ impl TokenCache {
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS, Default::default);
         }
-        if let Some([first, second]) = self.slots.get_mut(slot(token)) {
+        if let Some([first, second]) = self.slots.get_mut(slot(token.as_bytes())) {
             let entry = Entry { token: token.into(), generation, verified };
             *second = first.replace(entry);
         }
@@ -71,8 +71,8 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// FNV-1a over the end of the token: its signature, which differs from token to token.
-fn slot(token: &str) -> usize {
-    let tail = token.as_bytes().rchunks(32).next().unwrap_or_default();
+fn slot(token: &[u8]) -> usize {
+    let tail = token.rchunks(32).next().unwrap_or_default();
     let hash = tail.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     });
@@ -86,12 +86,12 @@ mod tests {
     #[test]
     fn a_hit_needs_the_same_bytes_and_the_same_keys() {
         let mut cache = TokenCache::default();
-        assert!(cache.find("a.b.c", |_| Some(1)).is_none());
+        assert!(cache.find(b"a.b.c", |_| Some(1)).is_none());
         cache.keep("a.b.c", 1, Rc::new(VerifiedToken::default()));
-        assert!(cache.find("a.b.c", |_| Some(1)).is_some());
-        assert!(cache.find("a.b.c", |_| Some(2)).is_none());
-        assert!(cache.find("a.b.c", |_| None).is_none());
-        assert!(cache.find("A.b.c", |_| Some(1)).is_none());
+        assert!(cache.find(b"a.b.c", |_| Some(1)).is_some());
+        assert!(cache.find(b"a.b.c", |_| Some(2)).is_none());
+        assert!(cache.find(b"a.b.c", |_| None).is_none());
+        assert!(cache.find(b"A.b.c", |_| Some(1)).is_none());
     }
 
     #[test]

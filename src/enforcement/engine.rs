@@ -7,7 +7,7 @@ use super::metadata::Metadata;
 use crate::decision::Reason;
 use crate::identity::{self, Issuer, SignatureCheck, SigningKey, VerifiedToken};
 use crate::policy::compiled::ResourceEntry;
-use crate::policy::document::ActorSource;
+use crate::policy::document::{ActorSource, AuditOutcome};
 use crate::policy::error::{Located, PolicyErrors, Problem};
 use crate::policy::routes::Match;
 use crate::policy::{Loaded, Policy};
@@ -90,6 +90,13 @@ impl Engine {
     #[must_use]
     pub fn wants_peer(&self) -> bool {
         self.policy.actor_from.contains(&ActorSource::Mtls)
+    }
+
+    /// Whether records say what the gateway's own log line can say as well, status and duration, so
+    /// that hosts need not read them for nothing.
+    #[must_use]
+    pub fn records_outcome(&self) -> bool {
+        self.policy.audit.outcome == AuditOutcome::Record
     }
 
     /// How often the host should call [`Engine::on_tick`]; `None` when nothing has to be fetched.
@@ -179,7 +186,7 @@ impl Engine {
     }
 
     /// A token verified before, under the keys its issuer has now.
-    pub(super) fn recall(&self, token: &str) -> Option<Rc<VerifiedToken>> {
+    pub(super) fn recall(&self, token: &[u8]) -> Option<Rc<VerifiedToken>> {
         let keys = self.keys.borrow();
         self.cache.borrow().find(token, |issuer| keys.generation(issuer))
     }

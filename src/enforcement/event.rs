@@ -3,6 +3,8 @@
 use crate::decision::Decision;
 use crate::identity::SignatureCheck;
 use crate::time::{Span, Timestamp};
+use std::borrow::Cow;
+use std::rc::Rc;
 
 /// A header as the host read it: name in lower case (or as sent), value as bytes.
 pub type Header<'a> = (&'a [u8], &'a [u8]);
@@ -193,9 +195,9 @@ impl HeldPermit {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edits {
     /// Names to remove, every value of each. All of them came.
-    pub remove: Vec<String>,
+    pub remove: Vec<Cow<'static, str>>,
     /// Names to set to one value. None came more than once, unless it is in `remove` too.
-    pub set: Vec<(String, String)>,
+    pub set: Vec<(Cow<'static, str>, String)>,
     /// Whether request trailers that [`super::is_no_trailer`] must be removed when they come.
     pub drop_ambit_trailers: bool,
 }
@@ -216,11 +218,11 @@ pub struct Reply {
 /// What came of the request, known when it ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Status sent to the client; 0 when none was.
+    /// Status sent to the client; 0 when none was. Read only where [`super::Engine::records_outcome`].
     pub status: u16,
     /// Bytes of response body sent.
     pub response_bytes: u64,
-    /// Milliseconds from the first byte in to the last byte out.
+    /// Milliseconds from the first byte in to the last byte out. Read only as `status` is.
     pub duration_ms: u64,
     /// Whether the request stayed at the host after all: what let it go could not be carried out.
     pub held_back: bool,
@@ -232,5 +234,5 @@ pub struct Ids {
     /// This request's record, unique.
     pub record: String,
     /// One life of one replay memory: fixed when the worker starts.
-    pub boot: String,
+    pub boot: Rc<str>,
 }

@@ -4,6 +4,7 @@ use super::{Edits, Enforcement, Reply, metadata, reply, written};
 use crate::audit::header;
 use crate::decision::{Decision, Obligation, Reason, ReasonKind};
 use crate::policy::document::Credentials;
+use std::borrow::Cow;
 
 /// The header in which Ambit tells the upstream who is asking for what.
 const AMBIT: &str = "ambit";
@@ -35,10 +36,10 @@ impl Enforcement {
             self.mapped.as_ref().and_then(|mapped| policy.resources.get(mapped.resource as usize));
         let mut edits = self.shadow_edits();
         // Ways to ask for another method or path than was decided on.
-        edits.remove.extend(self.asked.overrides.iter().cloned());
+        edits.remove.extend(self.asked.overrides.iter().cloned().map(Cow::Owned));
         let keep = resource.is_some_and(|resource| resource.credentials == Credentials::Keep);
         if !keep {
-            edits.remove.extend(owned(&self.asked.credentials));
+            edits.remove.extend(self.asked.credentials.iter().map(Cow::Borrowed));
         }
         if decision.approval.is_some() {
             let bound = resource.map_or(&[][..], |resource| &resource.headers);
@@ -48,12 +49,12 @@ impl Enforcement {
                     || bound.iter().any(|listed| listed == name)
             };
             let others = self.asked.names.iter().filter(|name| !passes(name));
-            edits.remove.extend(others.map(str::to_owned));
+            edits.remove.extend(others.map(|name| Cow::Owned(name.into_owned())));
         }
         if self.asked.path_changed {
-            edits.set.push((":path".to_owned(), self.asked.target()));
+            edits.set.push((Cow::Borrowed(":path"), self.asked.target()));
         }
-        edits.set.push((AMBIT.to_owned(), self.told(decision)));
+        edits.set.push((Cow::Borrowed(AMBIT), self.told(decision)));
         edits.remove.sort_unstable();
         edits.remove.dedup();
         edits
@@ -61,8 +62,8 @@ impl Enforcement {
 
     /// What is removed in every mode: names that only Ambit may set.
     pub(super) fn shadow_edits(&self) -> Edits {
-        let mut remove = self.asked.forged.clone();
-        remove.extend(owned(&self.asked.consumed));
+        let forged = self.asked.forged.iter().cloned().map(Cow::Owned);
+        let remove = forged.chain(self.asked.consumed.iter().map(Cow::Borrowed)).collect();
         Edits { remove, set: Vec::new(), drop_ambit_trailers: true }
     }
 
@@ -71,21 +72,20 @@ impl Enforcement {
         let policy = &self.engine.policy;
         let several = policy.issuers.len() > 1;
         let tagged = decision.obligations.contains(&Obligation::Tag);
-        self.with_who(|who| {
-            let mapped = self.mapped.as_ref();
-            let resource = mapped.and_then(|mapped| policy.resources.get(mapped.resource as usize));
+        let mapped = self.mapped.as_ref();
+        let resource = mapped.and_then(|mapped| policy.resources.get(mapped.resource as usize));
+        self.with_actors(|who, actors| {
             header::write(&header::Told {
                 record: &self.ids.record,
                 subject: who.map(|who| {
                     let realm = if several { who.subject_realm() } else { "" };
                     (realm, who.subject_id())
                 }),
-                actors: &who
-                    .map_or_else(Vec::new, |who| who.chain.iter().map(|(_, id)| *id).collect()),
+                actors,
                 action: mapped.map_or("", |mapped| mapped.action.name()),
                 resource: resource.map_or("", |resource| resource.id.as_str()),
                 resource_id: mapped.map_or("", |mapped| mapped.id.as_str()),
-                policy: (&policy.name, &policy.hash),
+                policy: &policy.in_headers,
                 approval: self.approval.as_ref().filter(|_| tagged).map(written::Approval::tag),
             })
         })
@@ -115,8 +115,4 @@ impl Enforcement {
             },
         )
     }
-}
-
-fn owned<'a>(names: &'a [&str]) -> impl Iterator<Item = String> + 'a {
-    names.iter().map(|name| (*name).to_owned())
 }

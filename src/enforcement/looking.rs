@@ -18,7 +18,7 @@ impl Enforcement {
                 (mapped.resource, resource),
                 mapped.action,
                 &route.variables,
-                &mapped.values,
+                &route.values(&mapped.id),
             );
             Some(asked)
         });

@@ -16,7 +16,7 @@ pub(super) const ANSWER: JsonLimits = JsonLimits { bytes: 262_144, depth: 32, no
 pub(super) fn initial(
     resource: &ResourceEntry,
     variables: &[Variable],
-    values: &[String],
+    values: &[&str],
     response_can_tell: bool,
 ) -> Vec<AttributeState> {
     let state = |entry: &AttributeEntry| match &entry.from {
@@ -26,7 +26,7 @@ pub(super) fn initial(
             .and_then(|at| values.get(at))
             .and_then(|text| match entry.value_type {
                 ValueType::Int => text.parse().ok().map(Value::Int),
-                _ => Some(Value::String(text.clone())),
+                _ => Some(Value::String((*text).to_owned())),
             })
             .map_or(AttributeState::Unknown, AttributeState::Known),
         CompiledSource::Lookup(_) => AttributeState::Pending(Source::Lookup),
@@ -45,7 +45,7 @@ pub(super) fn needed(
     resource: (u32, &ResourceEntry),
     action: Action,
     variables: &[Variable],
-    values: &[String],
+    values: &[&str],
 ) -> Vec<(Callout, Vec<usize>)> {
     let (number, entry) = resource;
     let read = |attribute: &AttributeEntry| {
@@ -84,7 +84,7 @@ pub(super) fn needed(
 
 /// The template with each variable as it stands in the canonical path: still encoded, so that a
 /// record's id cannot become another path.
-fn fill(template: &str, variables: &[Variable], values: &[String]) -> Option<String> {
+fn fill(template: &str, variables: &[Variable], values: &[&str]) -> Option<String> {
     let mut path = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {

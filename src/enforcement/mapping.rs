@@ -12,8 +12,6 @@ pub(super) struct Route {
     pub(super) route: u32,
     pub(super) action: Action,
     pub(super) id: String,
-    /// The values of the path's variables, decoded.
-    pub(super) values: Vec<String>,
 }
 
 impl Enforcement {
@@ -23,23 +21,19 @@ impl Enforcement {
         // Decoded, or an encoding would lead past a literal that the upstream decodes.
         let path = path::decode(&self.asked.path);
         let found = policy.routes.find(&self.asked.host, &path, &self.asked.method);
-        let (number, action, values) = match found {
-            Match::Found { route, action, values } => (route, action, values),
+        let (number, action, id) = match found {
+            Match::Found { route, action, id } => (route, action, id),
             Match::TooLong => return Err(Reason::MalformedRequest),
             Match::Unmapped => return Ok(None),
         };
         let Some(route) = policy.routes.route(number) else { return Ok(None) };
         let Some(resource) = policy.resources.get(route.resource as usize) else { return Ok(None) };
-        let values: Vec<String> = values.into_iter().map(str::to_owned).collect();
-        // Only a plain read can be sent and its answer held back.
-        let can_hold = action == Action::Read && self.asked.method == "GET";
-        self.attributes = lookup::initial(resource, &route.variables, &values, can_hold);
-        Ok(Some(Route {
-            resource: route.resource,
-            route: number,
-            action,
-            id: values.join("/"),
-            values,
-        }))
+        if !resource.attributes.is_empty() {
+            // Only a plain read can be sent and its answer held back.
+            let can_hold = action == Action::Read && self.asked.method == "GET";
+            let values = route.values(&id);
+            self.attributes = lookup::initial(resource, &route.variables, &values, can_hold);
+        }
+        Ok(Some(Route { resource: route.resource, route: number, action, id }))
     }
 }

@@ -154,8 +154,7 @@ impl Enforcement {
         skew: Span,
         now: Timestamp,
     ) -> Result<dpop::Proof, Reason> {
-        let (Some(Ok(token)), Some(Some(proof))) = (&self.asked.presented, &self.asked.proof)
-        else {
+        let Some((Some(proof), token)) = &self.asked.proof else {
             return Err(Reason::BadProof);
         };
         let scheme = self.asked.scheme;

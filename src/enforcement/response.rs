@@ -7,6 +7,7 @@ use crate::policy::value::Source;
 use crate::request::AttributeState;
 use crate::request::json::{self, Json, JsonLimits};
 use crate::time::Timestamp;
+use std::borrow::Cow;
 
 /// What would make an answer partial, conditional or encoded, and so not the record itself.
 const REMOVED: [&str; 8] = [
@@ -26,10 +27,12 @@ impl Enforcement {
             return self.refuse(Reason::HostFailure);
         };
         let Edits { mut remove, set, drop_ambit_trailers } = self.edits(&decision);
-        let came = |name: &str| REMOVED.contains(&name) && !remove.iter().any(|gone| gone == name);
-        let more: Vec<String> =
-            self.asked.names.iter().filter(|name| came(name)).map(str::to_owned).collect();
-        remove.extend(more);
+        let came = |name: &str| self.asked.names.iter().any(|came| came == name);
+        for name in REMOVED {
+            if came(name) && !remove.iter().any(|gone| gone == name) {
+                remove.push(Cow::Borrowed(name));
+            }
+        }
         self.phase = Phase::Held;
         self.passed = true;
         self.decision = Some(decision);

@@ -59,14 +59,13 @@ impl Approval {
         let id = enforcement.ids.record.clone();
         let expires = now.plus(Span::from_secs(need.approve_within_secs));
         let request = engine.signing_key().and_then(|key| {
-            enforcement.with_who(|who| {
+            enforcement.with_actors(|who, actors| {
                 let who = who?;
-                let actors: Vec<&str> = who.chain.iter().map(|(_, id)| *id).collect();
                 ApprovalRequest {
                     id: &id,
                     gateway: (&policy.name, &enforcement.ids.boot),
                     subject: (who.subject_realm(), who.subject_id()),
-                    actors: &actors,
+                    actors,
                     action: mapped.action.name(),
                     resource: (&resource.id, &mapped.id),
                     digest: &digest,
@@ -127,12 +126,10 @@ impl Enforcement {
         // A verified token names its person also where its actor is refused.
         let person = issuer.zip(token.and_then(|token| token.person.as_deref()));
         let person = person.map(|(issuer, person)| (issuer.realm.as_str(), person));
-        self.with_who(|who| {
-            let actors: Vec<&str> =
-                who.map_or_else(Vec::new, |who| who.chain.iter().map(|(_, id)| *id).collect());
+        let told = self.engine.records_outcome();
+        self.with_actors(|who, actors| {
             Record {
                 id: &self.ids.record,
-                boot: &self.ids.boot,
                 time: self.began.millis(),
                 effect: match decision.effect {
                     Effect::Allow => "allow",
@@ -140,10 +137,10 @@ impl Enforcement {
                 },
                 reason: decision.reason.code(),
                 rules: &rules,
-                policy: (&policy.name, &policy.hash),
+                policy: &policy.in_records,
                 shadow: policy.mode == Mode::Shadow,
                 subject: who.map(|who| (who.subject_realm(), who.subject_id())).or(person),
-                actors: &actors,
+                actors,
                 client,
                 issuer: issuer.map_or("", |issuer| issuer.issuer.as_str()),
                 token: token.map_or("", |token| token.jti_digest.as_str()),
@@ -151,14 +148,18 @@ impl Enforcement {
                 resource: resource.map_or("", |resource| resource.id.as_str()),
                 resource_id: mapped.map_or("", |mapped| mapped.id.as_str()),
                 http: (&self.asked.method, &self.asked.host, &self.asked.path),
-                query: self.asked.query.as_deref().filter(|_| policy.audit == AuditLevel::Request),
+                query: self
+                    .asked
+                    .query
+                    .as_deref()
+                    .filter(|_| policy.audit.level == AuditLevel::Request),
                 approval: self
                     .approval
                     .as_ref()
                     .map(|approval| (&*approval.id, &*approval.digest, approval.tier.name())),
-                status: outcome.status,
+                status: if told { Some(outcome.status) } else { self.replied },
                 bytes: outcome.response_bytes,
-                duration: outcome.duration_ms,
+                duration: told.then_some(outcome.duration_ms),
                 forwarded: self.passed && !outcome.held_back,
             }
             .line()

@@ -52,7 +52,9 @@ pub(crate) fn compile(
             signing_key: document.approvals.signing_key.clone(),
             desk_url: document.approvals.desk.as_ref().map(|desk| desk.url.clone()),
         },
-        audit: document.audit.level,
+        audit: document.audit,
+        in_records: String::new(),
+        in_headers: String::new(),
         limits: document.limits,
     };
     Ok((policy, issuers, problems))

@@ -2,7 +2,7 @@
 
 use crate::policy::condition::Condition;
 use crate::policy::document::{
-    ActorMode, ActorSource, ApprovalMode, AuditLevel, Credentials, Effect, Limits, Lookup, Mode,
+    ActorMode, ActorSource, ApprovalMode, Audit, Credentials, Effect, Limits, Lookup, Mode,
     RuleApproval, TokenScopes,
 };
 use crate::policy::routes::Routes;
@@ -33,7 +33,11 @@ pub struct Policy {
     /// For resource r and action a, at `4 r + a`: the rules that speak of the pair.
     pub(crate) index: Vec<Vec<u32>>,
     pub(crate) approvals: ApprovalTerms,
-    pub(crate) audit: AuditLevel,
+    pub(crate) audit: Audit,
+    /// The member `policy` of records.
+    pub(crate) in_records: String,
+    /// The member `policy` of the `ambit` header.
+    pub(crate) in_headers: String,
     pub(crate) limits: Limits,
 }
 

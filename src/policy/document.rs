@@ -474,6 +474,19 @@ pub enum ApprovalMode {
 pub struct Audit {
     /// How much.
     pub level: AuditLevel,
+    /// Who says what came of a request.
+    pub outcome: AuditOutcome,
+}
+
+/// Who says status and duration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuditOutcome {
+    /// The gateway, in the line of its log that the record stands in. What Ambit answered itself
+    /// is in the record.
+    #[default]
+    Gateway,
+    /// The record, for sinks that get nothing else.
+    Record,
 }
 
 /// How much is recorded.

@@ -31,6 +31,16 @@ pub(crate) struct Route {
     methods: Option<BTreeMap<String, Action>>,
 }
 
+impl Route {
+    /// The variables' values in a record's id. None of them has a `/` in it, encoded or not.
+    pub(crate) fn values<'a>(&self, id: &'a str) -> Vec<&'a str> {
+        match self.variables.is_empty() {
+            true => Vec::new(),
+            false => id.split('/').collect(),
+        }
+    }
+}
+
 /// One variable of a template.
 #[derive(Clone, Debug)]
 pub(crate) struct Variable {
@@ -49,9 +59,9 @@ enum Form {
 
 /// What a path came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Match<'a> {
-    /// The route, the action, and the variables' text as it stands in the canonical path.
-    Found { route: u32, action: Action, values: Vec<&'a str> },
+pub(crate) enum Match {
+    /// The route, the action, and the record's id: the variables' text, joined with `/`.
+    Found { route: u32, action: Action, id: String },
     /// A variable is longer than its template allows: the request is malformed.
     TooLong,
     /// Nothing of the policy is meant.
@@ -104,28 +114,38 @@ impl Routes {
     }
 
     /// The most specific template that `path` (canonical) matches on `host`; it alone decides.
-    pub(crate) fn find<'a>(&self, host: &str, path: &'a str, method: &str) -> Match<'a> {
+    pub(crate) fn find(&self, host: &str, path: &str, method: &str) -> Match {
         let Some(found) = self.by_host.get(host).and_then(|router| router.at(path).ok()) else {
             return Match::Unmapped;
         };
         let number = *found.value;
         let Some(route) = self.routes.get(number as usize) else { return Match::Unmapped };
-        let values: Vec<&'a str> = found.params.iter().map(|(_, value)| value).collect();
-        if values.len() != route.variables.len() {
+        if found.params.len() != route.variables.len() {
             return Match::Unmapped;
         }
-        for (variable, value) in route.variables.iter().zip(&values) {
+        let mut id = String::new();
+        for (variable, (_, value)) in route.variables.iter().zip(found.params.iter()) {
             if value.len() > variable.max {
                 return Match::TooLong;
             }
             if !variable.form.accepts(value) {
                 return Match::Unmapped;
             }
+            if !id.is_empty() {
+                id.push('/');
+            }
+            id.push_str(value);
         }
         match route.action(method) {
-            Some(action) => Match::Found { route: number, action, values },
+            Some(action) => Match::Found { route: number, action, id },
             None => Match::Unmapped,
         }
+    }
+
+    /// Whether a template is for this host, spelt as routes spell it and without a port: what
+    /// reading a request's host would come to.
+    pub(crate) fn has_plain(&self, host: &str) -> bool {
+        !host.contains(':') && self.by_host.contains_key(host)
     }
 
     /// The route with this number.

@@ -8,8 +8,8 @@ mod resources;
 mod values;
 
 use super::document::{
-    Actor, ActorMatch, ActorMode, ApprovalMode, Approvals, Audit, AuditLevel, Desk, Document,
-    Effect, Mode, Rule, RuleApproval, SubjectEntry, Tier,
+    Actor, ActorMatch, ActorMode, ApprovalMode, Approvals, Audit, AuditLevel, AuditOutcome, Desk,
+    Document, Effect, Mode, Rule, RuleApproval, SubjectEntry, Tier,
 };
 use super::error::Problem;
 use super::keys::{self, POLICY};
@@ -245,7 +245,11 @@ impl Walk {
     fn audit(&mut self, at: At<'_>) -> Audit {
         let Some(map) = self.map_by_name(at, "audit") else { return Audit::default() };
         let levels = [("metadata", AuditLevel::Metadata), ("request", AuditLevel::Request)];
-        Audit { level: self.choice_of(&map, "level", &levels).unwrap_or_default() }
+        let outcomes = [("gateway", AuditOutcome::Gateway), ("record", AuditOutcome::Record)];
+        Audit {
+            level: self.choice_of(&map, "level", &levels).unwrap_or_default(),
+            outcome: self.choice_of(&map, "outcome", &outcomes).unwrap_or_default(),
+        }
     }
 
     fn limits(&mut self, at: At<'_>) -> super::document::Limits {

@@ -43,6 +43,40 @@ impl ByteSet {
     }
 }
 
+/// Classes of bytes, for what is asked of a whole text at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ByteClasses([u8; 256]);
+
+impl ByteClasses {
+    /// Upper-case letters, `_`, and all that RFC 9110 §5.6.2 does not allow in a token.
+    pub(crate) const fn of_names(upper: u8, underscore: u8, other: u8) -> Self {
+        let mut classes = [0; 256];
+        let mut rest: &mut [u8] = &mut classes;
+        let mut byte = 0_u8;
+        while let Some((class, tail)) = rest.split_first_mut() {
+            *class = match byte {
+                b'A'..=b'Z' => upper,
+                b'_' => underscore,
+                b'a'..=b'z' | b'0'..=b'9' => 0,
+                _ if is_one_of(byte, b"!#$%&'*+-.^`|~") => 0,
+                _ => other,
+            };
+            byte = byte.wrapping_add(1);
+            rest = tail;
+        }
+        Self(classes)
+    }
+
+    /// The classes of all bytes together.
+    pub(crate) fn of(&self, bytes: &[u8]) -> u8 {
+        let mut classes = 0;
+        for byte in bytes {
+            classes |= self.0.get(usize::from(*byte)).copied().unwrap_or(u8::MAX);
+        }
+        classes
+    }
+}
+
 const fn is_one_of(byte: u8, mut bytes: &[u8]) -> bool {
     while let Some((first, rest)) = bytes.split_first() {
         if *first == byte {
@@ -65,6 +99,19 @@ mod tests {
             assert_eq!(SET.has_all(&[b'a', byte]), wanted, "{byte}");
         }
         assert!(SET.has_all(b""));
+    }
+
+    #[test]
+    fn the_classes_of_a_text_are_those_of_its_bytes() {
+        const CLASSES: ByteClasses = ByteClasses::of_names(1, 2, 4);
+        assert_eq!(CLASSES.of(b""), 0);
+        for byte in 0..=u8::MAX {
+            let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            let wanted = u8::from(byte.is_ascii_uppercase())
+                | u8::from(byte == b'_') << 1
+                | u8::from(!token) << 2;
+            assert_eq!(CLASSES.of(&[b'a', byte, b'b']), wanted, "{byte}");
+        }
     }
 
     #[test]

@@ -14,26 +14,47 @@ pub enum Presented<'a> {
     Dpop(&'a str),
 }
 
+/// How a credential is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// `Bearer`
+    Bearer,
+    /// `DPoP`
+    Dpop,
+}
+
 /// Reads the value of `Authorization`.
 ///
 /// # Errors
 /// `malformed-token` for any other scheme and any other shape: one scheme, one space, one token.
 pub fn parse(value: &[u8]) -> Result<Presented<'_>, Reason> {
+    let (scheme, bytes) = split(value)?;
+    let token = token(bytes)?;
+    Ok(match scheme {
+        Scheme::Bearer => Presented::Bearer(token),
+        Scheme::Dpop => Presented::Dpop(token),
+    })
+}
+
+/// The scheme, and what must be a token: [`token`] says whether it is.
+pub(crate) fn split(value: &[u8]) -> Result<(Scheme, &[u8]), Reason> {
     const BAD: Reason = Reason::MalformedToken;
     let space = value.iter().position(|byte| *byte == b' ').ok_or(BAD)?;
     let (scheme, token) = value.split_at_checked(space).ok_or(BAD)?;
     let token = token.get(1..).filter(|token| !token.is_empty()).ok_or(BAD)?;
-    if !TOKEN68.has_all(token) {
-        return Err(BAD);
-    }
-    let token = std::str::from_utf8(token).map_err(|_| BAD)?;
     if scheme.eq_ignore_ascii_case(b"bearer") {
-        Ok(Presented::Bearer(token))
+        Ok((Scheme::Bearer, token))
     } else if scheme.eq_ignore_ascii_case(b"dpop") {
-        Ok(Presented::Dpop(token))
+        Ok((Scheme::Dpop, token))
     } else {
         Err(BAD)
     }
+}
+
+/// A token's text (RFC 9110 §11.2).
+pub(crate) fn token(bytes: &[u8]) -> Result<&str, Reason> {
+    let text = if TOKEN68.has_all(bytes) { std::str::from_utf8(bytes).ok() } else { None };
+    text.ok_or(Reason::MalformedToken)
 }
 
 /// RFC 9110 §11.2.

@@ -3,6 +3,7 @@
 //! Decoded once; unreserved characters stand decoded, other encodings in upper-case hexadecimal.
 //! Whatever another reader could take for a different path is refused, not repaired.
 
+use super::bytes::ByteSet;
 use crate::decision::Reason;
 use std::borrow::Cow;
 
@@ -19,10 +20,27 @@ pub fn canonical(raw: &str) -> Result<Cow<'_, str>, Reason> {
         return Err(Reason::MalformedRequest);
     }
     let path =
-        if raw.bytes().all(is_plain) { Cow::Borrowed(raw) } else { Cow::Owned(recode(raw)?) };
-    check_segments(&path)?;
+        if PLAIN.has_all(raw.as_bytes()) { Cow::Borrowed(raw) } else { Cow::Owned(recode(raw)?) };
+    if may_have_odd_segments(path.as_bytes()) {
+        check_segments(&path)?;
+    }
     Ok(path)
 }
+
+/// Whether a segment is empty or begins with a dot: most paths have none, and need no closer look.
+fn may_have_odd_segments(path: &[u8]) -> bool {
+    let mut before = 0;
+    for byte in path {
+        if before == b'/' && matches!(byte, b'/' | b'.') {
+            return true;
+        }
+        before = *byte;
+    }
+    false
+}
+
+/// Bytes that stand for themselves in a canonical path, by [`is_plain`].
+const PLAIN: ByteSet = ByteSet::alphanumeric_and(b"-._~/!$&'()*+,=:@");
 
 /// Bytes that stand for themselves in a canonical path.
 const fn is_plain(byte: u8) -> bool {
@@ -187,6 +205,13 @@ fn upper_hex(nibble: u8) -> char {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn the_set_of_plain_bytes_is_what_is_plain() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(PLAIN.has_all(&[byte]), is_plain(byte), "{byte}");
+        }
+    }
 
     #[test]
     fn unreserved_characters_are_forwarded_decoded() {

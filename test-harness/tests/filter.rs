@@ -314,6 +314,7 @@ fn workers_on_threads_answer_alike_and_count_together() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), all, "no two records have one id");
+    gateway.advance(1);
     let metrics = gateway.metrics();
     let counted: i64 =
         metrics.iter().filter(|(name, _)| name.starts_with("ambit")).map(|(_, n)| n).sum();

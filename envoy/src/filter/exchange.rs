@@ -183,22 +183,27 @@ impl Exchange {
 
     /// The exchange is over: its record goes to the access log, its decision to the counters.
     pub(super) fn on_log(&mut self) {
-        let now = host::now().unwrap_or(self.now);
-        let duration = now.since(self.began.unwrap_or(now)).millis();
-        let outcome = Outcome {
-            status: properties::status_sent(),
-            response_bytes: self.response_bytes,
-            duration_ms: u64::try_from(duration).unwrap_or(0),
-            held_back: !self.let_go,
+        let (status, duration_ms) = match self.worker.engine.records_outcome() {
+            true => (properties::status_sent(), self.duration_ms()),
+            false => (0, 0),
         };
+        let response_bytes = self.response_bytes;
+        let outcome = Outcome { status, response_bytes, duration_ms, held_back: !self.let_go };
         let record = self.enforcement.record(outcome);
         let counters = &self.worker.counters;
         if let Err(error) = host::keep(RECORD, record.as_bytes()) {
             complain(error);
-            or_complain(counters.lost_record());
+            counters.lost_record();
         }
         or_complain(counters.decided(self.enforcement.decision()));
-        or_complain(counters.recalled(self.enforcement.recall()));
+        counters.recalled(self.enforcement.recall());
+        or_complain(counters.request_ended());
+    }
+
+    fn duration_ms(&self) -> u64 {
+        let now = host::now().unwrap_or(self.now);
+        let duration = now.since(self.began.unwrap_or(now)).millis();
+        u64::try_from(duration).unwrap_or(0)
     }
 
     /// What a callback answers about a half that the enforcement does not hold.

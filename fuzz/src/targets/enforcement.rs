@@ -74,7 +74,7 @@ pub(super) fn enforcement(bytes: &[u8]) -> bool {
 }
 
 fn tell(engine: &Rc<Engine>, bytes: &[u8]) -> (Vec<String>, bool) {
-    let ids = Ids { record: "record".to_owned(), boot: "boot".to_owned() };
+    let ids = Ids { record: "record".to_owned(), boot: "boot".into() };
     let mut enforcement = Enforcement::new(Rc::clone(engine), ids);
     let (mut told, mut steps) = (Told::default(), Vec::new());
     let mut now = Timestamp::from_secs(NOW);
@@ -292,7 +292,9 @@ impl Told {
             .headers
             .iter()
             .map(|(name, value)| (lower(name), value.clone()))
-            .filter(|(name, _)| !edits.remove.contains(name) && !set.contains(name))
+            .filter(|(name, _)| {
+                !edits.remove.iter().any(|gone| gone == name) && !set.contains(name)
+            })
             .collect();
         sent.extend(
             edits.set.iter().map(|(n, v)| (n.to_ascii_lowercase(), v.clone().into_bytes())),

@@ -4,7 +4,7 @@ use crate::decision::Reason;
 use crate::request::bytes::ByteSet;
 
 /// Headers of which a second one would make the request ambiguous.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Single {
     AmbitApproval,
     AmbitGrant,
@@ -30,33 +30,6 @@ pub(super) enum Single {
 
 impl Single {
     const COUNT: usize = Self::Upgrade as usize + 1;
-
-    /// By a name in lower case.
-    const fn named(name: &[u8]) -> Option<Self> {
-        Some(match name {
-            b":authority" => Self::Authority,
-            b":method" => Self::Method,
-            b":path" => Self::Path,
-            b":protocol" => Self::Protocol,
-            b":scheme" => Self::Scheme,
-            b"access-control-request-method" => Self::RequestedMethod,
-            b"ambit-approval" => Self::AmbitApproval,
-            b"ambit-grant" => Self::AmbitGrant,
-            b"authorization" => Self::Authorization,
-            b"content-encoding" => Self::ContentEncoding,
-            b"content-length" => Self::ContentLength,
-            b"content-type" => Self::ContentType,
-            b"dpop" => Self::Dpop,
-            b"host" => Self::Host,
-            b"http2-settings" => Self::Http2Settings,
-            b"if-match" => Self::IfMatch,
-            b"if-none-match" => Self::IfNoneMatch,
-            b"if-unmodified-since" => Self::IfUnmodifiedSince,
-            b"origin" => Self::Origin,
-            b"upgrade" => Self::Upgrade,
-            _ => return None,
-        })
-    }
 }
 
 /// The value of each [`Single`], and whether it came again.
@@ -66,12 +39,8 @@ pub(super) struct OneOfEach<'a> {
 }
 
 impl<'a> OneOfEach<'a> {
-    pub(super) fn take(&mut self, name: &[u8], value: &'a [u8]) {
-        let single = match name.iter().any(u8::is_ascii_uppercase) {
-            false => Single::named(name),
-            true => Single::named(&name.to_ascii_lowercase()),
-        };
-        if let Some(slot) = single.and_then(|single| self.found.get_mut(single as usize)) {
+    pub(super) fn take(&mut self, single: Single, value: &'a [u8]) {
+        if let Some(slot) = self.found.get_mut(single as usize) {
             *slot = Some((value, slot.is_some()));
         }
     }

@@ -152,7 +152,7 @@ impl World {
     pub(super) fn enforcement(&self) -> Enforcement {
         self.records.set(self.records.get() + 1);
         let record = format!("record-{}", self.records.get());
-        Enforcement::new(Rc::clone(&self.engine), Ids { record, boot: "boot-1".to_owned() })
+        Enforcement::new(Rc::clone(&self.engine), Ids { record, boot: "boot-1".into() })
     }
 
     /// A request with alice's token.
@@ -477,7 +477,7 @@ impl Upstream {
         headers.retain(|(key, _)| !edits.remove.iter().any(|name| same(key, name)));
         for (name, value) in &edits.set {
             headers.retain(|(key, _)| !same(key, name));
-            headers.push((name.clone().into_bytes(), value.clone().into_bytes()));
+            headers.push((name.as_bytes().to_vec(), value.clone().into_bytes()));
         }
         Self(headers)
     }

@@ -66,7 +66,7 @@ impl Native {
     }
 
     fn drive(&self, ask: &Ask, token: Option<&str>, messages: &mut Messages) -> Enforcement {
-        let ids = Ids { record: "record-1".to_owned(), boot: "boot-1".to_owned() };
+        let ids = Ids { record: "record-1".to_owned(), boot: "boot-1".into() };
         let mut enforcement = Enforcement::new(Rc::clone(&self.engine), ids);
         messages.headers = [
             (":method", &ask.method),
@@ -215,9 +215,10 @@ impl Messages {
     fn forward(&mut self, edits: &Edits) {
         self.reached = true;
         self.headers.retain(|(name, _)| {
-            !edits.remove.contains(name) && !edits.set.iter().any(|(set, _)| set == name)
+            !edits.remove.iter().any(|gone| gone == name)
+                && !edits.set.iter().any(|(set, _)| set == name)
         });
-        let set = edits.set.iter().map(|(n, v)| (n.clone(), v.clone().into_bytes()));
+        let set = edits.set.iter().map(|(n, v)| (n.clone().into_owned(), v.clone().into_bytes()));
         self.headers.extend(set);
         if edits.drop_ambit_trailers {
             self.trailers.retain(|(name, _)| !enforcement::is_no_trailer(name.as_bytes()));

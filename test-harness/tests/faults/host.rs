@@ -198,6 +198,8 @@ fn workers_are_independent_and_share_their_counters() {
         assert_eq!(told(&exchange), (200, "allowed-by-rule".to_owned(), true));
         assert_eq!(gateway.send_to(worker, Request::get("/p/1")).status(), 401);
     }
+    // Counted by each worker for itself, and told with its next tick.
+    gateway.advance(1);
     let metrics = gateway.metrics();
     let count = |text: &str| {
         let named = metrics.iter().filter(|(name, _)| name.starts_with(text));

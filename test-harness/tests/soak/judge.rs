@@ -107,7 +107,7 @@ impl Judge {
 
     /// The core alone, where it needs nothing but the headers to decide.
     fn compare(&self, sent: &Sent, exchange: &Exchange, counts: &mut Counts) {
-        let ids = Ids { record: "r".to_owned(), boot: "b".to_owned() };
+        let ids = Ids { record: "r".to_owned(), boot: "b".into() };
         let mut enforcement = Enforcement::new(Rc::clone(&self.engine), ids);
         let headers: Vec<(&[u8], &[u8])> =
             sent.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect();

@@ -1,7 +1,7 @@
 //! What each step of the enforcement becomes at the host.
 
 use super::{Exchange, Phase};
-use crate::filter::last_resort::{complain, or_complain};
+use crate::filter::last_resort::complain;
 use crate::host::{self, Half, HostError};
 use crate::senders;
 use ambit::enforcement::{Callout, CalloutReply, Edits, Event, HeldPermit, Permit, Reply, Step};
@@ -30,7 +30,7 @@ impl Exchange {
             }
             Step::CheckSignature(check) => {
                 let (verdict, by) = self.worker.signatures.check(&check);
-                or_complain(self.worker.counters.verified(by));
+                self.worker.counters.verified(by);
                 Ok(Taken::Next(self.enforcement.on_signature(self.now, *check, verdict)))
             }
             Step::Forward(permit, edits) => self.forward(&permit, &edits),
