@@ -46,7 +46,7 @@ impl Asked<'_> {
         let loaded = Policy::load_yaml("policy.yaml", &text).unwrap();
         let engine = Rc::new(Engine::with(loaded, &|_| None).unwrap());
         let (record, boot) = ("8rky5yKHm1hQ5AAAAAAAAg".to_owned(), "8rky5yKHm1hQ5A".to_owned());
-        let mut enforcement = Enforcement::new(engine, Ids { record, boot });
+        let mut enforcement = Enforcement::new(engine, Ids { record, boot: boot.into() });
         let claims = json!({
             "iss": "https://idp.example.com", "sub": "alice", "client_id": "support-assistant",
             "aud": "https://api.example.com", "scope": "*:*", "jti": "t1", "iat": NOW, "exp": NOW + 300,
