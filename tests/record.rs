@@ -23,7 +23,7 @@ resources:
 rules:
   - { id: documents, effect: allow, actions: [read, write], resources: [document] }
   - { id: legal-hold, effect: deny, actions: [read], resources: [document], when: 'resource.id == "9"' }
-audit: { level: request }
+audit: { AUDIT }
 "#;
 
 /// One request.
@@ -32,17 +32,29 @@ struct Asked<'a> {
     method: &'a str,
     path: &'a str,
     token: bool,
+    /// The agent's name, or `policy`'s default, and what is audited.
+    told: (&'a str, &'a str),
     more: &'a [(&'a str, &'a str)],
 }
 
+/// The agent goes by its client id, and its users are the issuer's.
+const PLAIN: (&str, &str) = ("policy", "level: request");
+
 const READ: Asked<'_> =
-    Asked { mode: "", method: "GET", path: "/v1/documents/7", token: true, more: &[] };
+    Asked { mode: "", method: "GET", path: "/v1/documents/7", token: true, told: PLAIN, more: &[] };
 
 impl Asked<'_> {
     /// Its record, as it is logged.
     fn line(&self) -> String {
         let key = SigningKey::es256_from_seed(&[7; 32]).unwrap();
-        let text = POLICY.replace("MODE", self.mode).replace("JWK", &key.jwk("k1").to_string());
+        let text = POLICY.replace("MODE", self.mode).replace("AUDIT", self.told.1);
+        let text = match self.told.0 {
+            "agent" => text
+                .replace("actors: { support-assistant:", "actors: { agent:")
+                .replace("JWK] } }", "JWK] } }, person: { realm: corp }"),
+            _ => text,
+        };
+        let text = text.replace("JWK", &key.jwk("k1").to_string());
         let loaded = Policy::load_yaml("policy.yaml", &text).unwrap();
         let engine = Rc::new(Engine::with(loaded, &|_| None).unwrap());
         let (record, boot) = ("8rky5yKHm1hQ5AAAAAAAAg".to_owned(), "8rky5yKHm1hQ5A".to_owned());
@@ -95,12 +107,15 @@ impl Asked<'_> {
 }
 
 /// Requests whose records have, between them, every member.
-fn all() -> [Asked<'static>; 5] {
+fn all() -> [Asked<'static>; 7] {
     [
         READ,
         Asked { path: "/v1/documents/9", ..READ },
         Asked { method: "PUT", path: "/v1/documents/7?a=1", ..READ },
         Asked { mode: "mode: shadow", token: false, ..READ },
+        Asked { told: ("policy", "level: request, outcome: record"), ..READ },
+        // An agent of another name than its client's, for somebody of a realm with a name.
+        Asked { told: ("agent", "level: request"), ..READ },
         Asked { path: LONG, token: false, ..READ },
     ]
 }

@@ -1,6 +1,8 @@
 //! Clocks that are set, jump or stand still.
 
-use super::world::{NOW, ask_with, gateway, inline, keys, policy, reason, token_by};
+use super::world::{
+    NOW, POLICY, ask_with, compiled, gateway, inline, keys, policy, reason, token_by,
+};
 use ambit_test_harness::proxy_host::{CalloutAnswer, Response};
 use std::sync::{Arc, Mutex};
 
@@ -27,7 +29,10 @@ fn a_clock_that_jumps_makes_no_token_valid_that_is_not() {
 
 #[test]
 fn a_clock_that_is_set_back_while_a_request_is_under_way_is_no_fault() {
-    let mut gateway = gateway(&inline()).clusters(|_| CalloutAnswer::ByHand).build().unwrap();
+    let jwks = format!("{{ inline: {} }}", keys(7, "k1"));
+    let policy =
+        compiled(&format!("{}\naudit: {{ outcome: record }}\n", POLICY.replace("JWKS", &jwks)));
+    let mut gateway = gateway(&policy).clusters(|_| CalloutAnswer::ByHand).build().unwrap();
     let mut waits = gateway.open(ask_with(&token_by(7, "k1", NOW - 60), "/l/1"));
     gateway.set_clock(NOW - 30);
     gateway.answer(&mut waits, CalloutAnswer::Response(super::world::record_of("alice")));

@@ -102,12 +102,11 @@ fn a_bad_configuration_at_the_start_lets_nothing_through() {
 fn a_worker_that_starts_anew_decides_as_before() {
     let mut gateway = gateway(&inline()).workers(2).build().unwrap();
     assert_works(&mut gateway);
-    // The ids of one life of a worker begin alike.
-    let boot = |gateway: &mut ambit_test_harness::proxy_host::Gateway| {
+    let id = |gateway: &mut ambit_test_harness::proxy_host::Gateway| {
         let record = gateway.send_to(0, ask("/p/1")).record().unwrap();
-        record["id"].as_str().unwrap()[..13].to_owned()
+        record["id"].as_str().unwrap().to_owned()
     };
-    let before = boot(&mut gateway);
+    let before = id(&mut gateway);
     assert!(gateway.restart(0, inline()).unwrap());
     for worker in [0, 1] {
         for target in GOOD {
@@ -115,5 +114,5 @@ fn a_worker_that_starts_anew_decides_as_before() {
             assert_eq!(gateway.send_to(worker, Request::get(target)).status(), 401);
         }
     }
-    assert_ne!(before, boot(&mut gateway));
+    assert_ne!(before, id(&mut gateway));
 }
