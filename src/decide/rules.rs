@@ -4,7 +4,7 @@ use super::actor::Acting;
 use super::facts::RequestFacts;
 use crate::decision::{ApprovalNeed, Decision, Effect, Obligation, Reason};
 use crate::policy::compiled::{Policy, ResourceEntry, RuleEntry};
-use crate::policy::condition::{MAX_STEPS, Slot, Truth, Verdict};
+use crate::policy::condition::{Condition, MAX_STEPS, Truth, Verdict};
 use crate::policy::document::{ActorMode, ApprovalMode, Effect as RuleEffect, RuleApproval, Tier};
 use crate::policy::value::Sources;
 use crate::request::{AccessRequest, Mapped};
@@ -68,9 +68,10 @@ pub(super) fn count(
 
 /// The chain as a list of strings, built only where a condition reads it.
 fn chain_names(policy: &Policy, numbers: &[u32], acting: &Acting<'_>) -> Vec<String> {
-    let read = numbers.iter().filter_map(|number| policy.rules.get(*number as usize)).any(|rule| {
-        rule.when.as_ref().is_some_and(|when| when.slots().contains(&Slot::ActorChain))
-    });
+    let read = numbers
+        .iter()
+        .filter_map(|number| policy.rules.get(*number as usize))
+        .any(|rule| rule.when.as_ref().is_some_and(Condition::reads_chain));
     if read { acting.chain.iter().map(|(_, id)| id.to_owned()).collect() } else { Vec::new() }
 }
 

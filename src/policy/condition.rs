@@ -126,6 +126,9 @@ pub struct Condition {
     source: Box<str>,
     root: tree::Node,
     slots: Box<[Slot]>,
+    /// Whether `actor.chain` is among them: asked on every request, where a look at the slots of
+    /// each rule would be one more piece of memory that is in no cache.
+    reads_chain: bool,
 }
 
 /// One thing wrong with a condition.
@@ -148,7 +151,8 @@ pub fn compile(
 ) -> Result<Condition, Vec<ConditionError>> {
     let syntax = parse::parse(text)?;
     let (root, slots) = check::check(&syntax, declarations)?;
-    Ok(Condition { source: text.into(), root, slots })
+    let reads_chain = slots.contains(&Slot::ActorChain);
+    Ok(Condition { source: text.into(), root, slots, reads_chain })
 }
 
 impl Condition {
@@ -156,6 +160,11 @@ impl Condition {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Whether it reads `actor.chain`.
+    pub(crate) const fn reads_chain(&self) -> bool {
+        self.reads_chain
     }
 
     /// The facts it may ask for, sorted, each once.

@@ -31,6 +31,18 @@ impl ByteSet {
         Self(set)
     }
 
+    /// The longest beginning whose bytes are all in the set.
+    pub(crate) fn prefix_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let mut size = 0;
+        for byte in bytes {
+            if self.0.get(usize::from(*byte)) != Some(&true) {
+                break;
+            }
+            size += 1;
+        }
+        bytes.get(..size).unwrap_or_default()
+    }
+
     /// Whether every byte is in the set.
     pub(crate) fn has_all(&self, bytes: &[u8]) -> bool {
         // A plain loop: an adapter becomes a call for each byte where size matters more than speed.

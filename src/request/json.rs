@@ -2,6 +2,7 @@
 
 pub(crate) mod jcs;
 
+use super::bytes::ByteSet;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -198,6 +199,29 @@ pub(crate) fn parse_with<B: Build>(
     }
 }
 
+/// Printable ASCII that a JSON string holds as it is.
+const PLAIN: ByteSet = ByteSet::printable_but(b"\"\\");
+
+/// Members that are compared one by one before a set is worth its memory.
+const FEW: usize = 16;
+
+/// The names of an object's members so far, once they are many.
+#[derive(Default)]
+struct Seen(BTreeSet<Box<str>>);
+
+impl Seen {
+    /// Whether a name is there already among the members so far; it is then one of them.
+    fn again<V>(&mut self, name: &str, members: &[(usize, Box<str>, V)]) -> bool {
+        if members.len() < FEW {
+            return members.iter().any(|(_, member, _)| **member == *name);
+        }
+        if self.0.is_empty() {
+            self.0.extend(members.iter().map(|(_, member, _)| member.clone()));
+        }
+        !self.0.insert(name.into())
+    }
+}
+
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
@@ -258,13 +282,24 @@ impl<'a> Reader<'a> {
             self.at += 1;
         }
         let text = self.text.get(from..self.at).unwrap_or_default();
-        serde_json::from_slice::<serde_json::Number>(text).map_err(|_| wrong("bad number"))?;
+        // What nearly all numbers are; the others are left to one who knows the whole grammar.
+        let plain = text.iter().all(u8::is_ascii_digit) && !matches!(text, [] | [b'0', _, ..]);
+        if !plain {
+            serde_json::from_slice::<serde_json::Number>(text).map_err(|_| wrong("bad number"))?;
+        }
         std::str::from_utf8(text).map_err(|_| wrong("bad number"))
     }
 
     fn string(&mut self) -> Result<Box<str>, JsonError> {
         let from = self.at;
         self.at += 1;
+        // What nearly all strings are: printable ASCII without an escape.
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let plain = PLAIN.prefix_of(rest);
+        if rest.get(plain.len()) == Some(&b'"') {
+            self.at += plain.len() + 1;
+            return std::str::from_utf8(plain).map(Box::from).map_err(|_| wrong("bad string"));
+        }
         loop {
             match self.peek() {
                 Some(b'"') => break,
@@ -302,7 +337,7 @@ impl<'a> Reader<'a> {
         let from = self.at;
         self.at += 1;
         let mut members: Vec<(usize, Box<str>, B::Value)> = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut seen = Seen::default();
         self.space();
         if self.take(b'}') {
             return Ok(build.object(from, members));
@@ -314,7 +349,7 @@ impl<'a> Reader<'a> {
                 return Err(wrong("no member name"));
             }
             let name = self.string()?;
-            if !seen.insert(name.clone()) {
+            if seen.again(&name, &members) {
                 self.at = at;
                 return Err(wrong("a member twice"));
             }

@@ -42,6 +42,8 @@ fn jwt_authn(jwks: &Value, cached: bool) -> Value {
     let mut provider = json!({
         "issuer": ISSUER,
         "audiences": [AUDIENCE],
+        // The upstream checks the user's own token again, behind either filter.
+        "forward": true,
         "local_jwks": { "inline_string": jwks.to_string() },
         "payload_in_metadata": "claims",
     });

@@ -114,7 +114,7 @@ pub(super) fn policy(rules: usize, jwks: &Value) -> Result<String, String> {
 fn first() -> (Value, Value) {
     let resources = json!({ "document": {
         "audience": AUDIENCE,
-        "per_record": "upstream",
+        "credentials": "keep",
         "http": [{ "path": "/v1/documents/{id}" }],
     } });
     let rules = json!([{
@@ -135,6 +135,7 @@ fn many(rules: usize) -> (Value, Value) {
             name.clone(),
             json!({
                 "audience": AUDIENCE,
+                "credentials": "keep",
                 "attributes": {
                     "owner": { "type": "string", "from": { "path": "owner" } },
                     "kind": { "type": "string", "from": { "path": "kind" } },

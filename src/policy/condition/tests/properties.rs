@@ -98,7 +98,7 @@ fn of_tree(syntax: &Syntax) -> Condition {
     let (claims, attributes) = declared();
     let declarations = Declarations { claims: &claims, attributes: &attributes };
     let (root, slots) = check::check(syntax, &declarations).unwrap();
-    Condition { source: syntax.to_string().into(), root, slots }
+    Condition { source: syntax.to_string().into(), root, slots, reads_chain: false }
 }
 
 proptest! {
