@@ -1,6 +1,6 @@
 //! What a trace says of a decision is what decided it.
 
-use super::world::{Ask, Dice, ISSUERS, Known, NOW, RESOURCES, World};
+use super::world::{Ask, Dice, GROUPS, ISSUERS, Known, NOW, RESOURCES, World};
 use super::{decided, try_all, with_request};
 use ambit::decision::{Effect, Reason};
 use ambit::policy::Policy;
@@ -152,6 +152,15 @@ fn what_a_record_is_said_to_lead_to_is_what_its_request_leads_to() {
     let (mut allow, mut deny, mut depends) = (0, 0, 0);
     try_all(33, |dice: &mut Dice, world: &World, policy, mut ask| {
         ask.mend(dice, world);
+        if let Some(token) = &mut ask.token {
+            // What a record does not tell is now and then too little.
+            if dice.chance(25) {
+                token.scopes = vec![dice.pick(&["read:doc", "write:ticket", "no:read"]).to_owned()];
+            }
+            if dice.chance(25) {
+                token.groups = dice.pick(&[None, Some(Vec::new())]);
+            }
+        }
         // What no record tells of, and this version's wire does not carry.
         (ask.approval, ask.grant, ask.host_tags) = (Tier::None, None, true);
         let trace = traced(policy, &ask);
@@ -160,14 +169,23 @@ fn what_a_record_is_said_to_lead_to_is_what_its_request_leads_to() {
         }
         let record = recorded(policy, &ask, &trace);
         let mut tomorrow = world.clone();
-        match dice.below(5) {
-            0 if !tomorrow.rules.is_empty() => {
-                tomorrow.rules.remove(dice.below(tomorrow.rules.len()));
+        for _ in 0..2 {
+            match dice.below(6) {
+                0 if !tomorrow.rules.is_empty() => {
+                    tomorrow.rules.remove(dice.below(tomorrow.rules.len()));
+                }
+                1 => tomorrow.rules.iter_mut().for_each(|rule| rule.when = None),
+                2 => tomorrow
+                    .actors
+                    .iter_mut()
+                    .for_each(|actor| actor.scopes = vec!["*:*".to_owned()]),
+                3 => tomorrow.subjects = None,
+                4 => {
+                    let scopes = vec!["*:*".to_owned()];
+                    tomorrow.subjects = Some(vec![(Some(vec![dice.pick(&GROUPS)]), scopes)]);
+                }
+                _ => {}
             }
-            1 => tomorrow.rules.iter_mut().for_each(|rule| rule.when = None),
-            2 => tomorrow.actors.iter_mut().for_each(|actor| actor.scopes = vec!["*:*".to_owned()]),
-            3 => tomorrow.subjects = None,
-            _ => {}
         }
         if tomorrow.subjects.is_none() && tomorrow.unlimited.contains(&true) {
             return;

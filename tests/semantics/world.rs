@@ -23,7 +23,7 @@ const NAMES: [&str; 5] = ["bot-1", "bot-2", "alice", "bob", "shared"];
 const AGENTS: [&str; 5] = ["bot-1", "bot-2", "bot-3", "shared", "alice"];
 /// A client id that each agent has to itself.
 const OWN: [&str; 3] = ["own-0", "own-1", "own-2"];
-const GROUPS: [&str; 3] = ["support", "sales", "admins"];
+pub const GROUPS: [&str; 3] = ["support", "sales", "admins"];
 pub const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// Why a token does not count, as whoever verified it says.

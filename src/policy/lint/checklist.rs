@@ -38,6 +38,8 @@ pub struct Evidence {
 pub struct Gateway {
     /// Whether its access log prints records; `None` where nobody looked.
     pub logs_records: Option<bool>,
+    /// Whether it prints what the client got, beside the record.
+    pub logs_status: Option<bool>,
 }
 
 /// Answers the five questions. A policy that was made and not read has no answers.

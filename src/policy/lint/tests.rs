@@ -349,7 +349,7 @@ fn an_auditor_is_answered_with_the_lines() {
         }
         told.push('\n');
     };
-    let logs = Gateway { logs_records: Some(true) };
+    let logs = Gateway { logs_records: Some(true), logs_status: Some(true) };
     let narrow = ("\"*:ticket\"", "\"read:ticket\", \"write:ticket\"");
     ask("all is well", &[narrow], logs, [true; 5]);
     let none = [narrow, ("credentials: keep", "per_record: none")];
@@ -373,10 +373,17 @@ fn an_auditor_is_answered_with_the_lines() {
         ),
     ];
     ask("tokens of half a day", &long, logs, [true, true, true, false, true]);
-    let lost = Gateway { logs_records: Some(false) };
+    let lost = Gateway { logs_records: Some(false), logs_status: Some(true) };
     ask("records that nobody keeps", &[narrow], lost, [true, true, true, true, false]);
-    let shadow =
-        [narrow, ("name: sound\n", "name: sound\nmode: shadow\naudit: { level: request }\n")];
+    let half = Gateway { logs_records: Some(true), logs_status: Some(false) };
+    ask("a line without a status", &[narrow], half, [true, true, true, true, false]);
+    let shadow = [
+        narrow,
+        (
+            "name: sound\n",
+            "name: sound\nmode: shadow\naudit: { level: request, outcome: record }\n",
+        ),
+    ];
     ask("shadow mode", &shadow, Gateway::default(), [false, false, false, false, true]);
     snapshot("checklist.txt", include_str!("tests/checklist.txt"), &told);
 }

@@ -89,11 +89,16 @@ impl Asked {
         let Some(file) = &self.envoy else { return Ok(Gateway::default()) };
         let (_, text) = read(file)?;
         // What is commented out prints nothing.
-        let logs = text
-            .lines()
-            .map(|line| line.split_once('#').map_or(line, |(before, _)| before))
-            .any(|line| line.contains("FILTER_STATE(wasm.ambit_record"));
-        Ok(Gateway { logs_records: Some(logs) })
+        let prints = |what: &str| {
+            let lines = text.lines();
+            lines
+                .map(|line| line.split_once('#').map_or(line, |(before, _)| before))
+                .any(|line| line.contains(what))
+        };
+        Ok(Gateway {
+            logs_records: Some(prints("FILTER_STATE(wasm.ambit_record")),
+            logs_status: Some(prints("%RESPONSE_CODE%")),
+        })
     }
 
     fn loaded(

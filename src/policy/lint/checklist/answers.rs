@@ -4,7 +4,8 @@ use super::{Evidence, Gateway, Lint, member};
 use crate::policy::compiled::RuleEntry;
 use crate::policy::condition::Slot;
 use crate::policy::document::{
-    ActorMode, AuditLevel, Credentials, Effect, Mode, PerRecord, SenderConstraint, Tier,
+    ActorMode, AuditLevel, AuditOutcome, Credentials, Effect, Mode, PerRecord, SenderConstraint,
+    Tier,
 };
 use crate::policy::lint::listed;
 use crate::policy::lint::possible::Possible;
@@ -199,16 +200,30 @@ impl Lint<'_> {
         let mut found = vec![self.evidence(
             true,
             "",
-            "every request leaves one record, allowed or refused: who, for whom, what, why, and what came \
-             of it",
+            "every request leaves one record, allowed or refused: who, for whom, what, and why",
         )];
-        let (pointer, text) = match self.document.audit.level {
+        let audit = &self.document.audit;
+        let (pointer, text) = match audit.level {
             AuditLevel::Metadata => {
                 ("", "query strings are left out (`audit: { level: request }` adds them)")
             }
             AuditLevel::Request => ("/audit/level", "with the request's query string"),
         };
         found.push(self.evidence(true, pointer, text));
+        found.push(match (audit.outcome, gateway.logs_status) {
+            (AuditOutcome::Record, _) => {
+                self.evidence(true, "/audit/outcome", "with what the client got, and how long it took")
+            }
+            (AuditOutcome::Gateway, Some(false)) => self.evidence(
+                false,
+                "",
+                "what the client got is neither in the record nor in the gateway's line: `%RESPONSE_CODE%` \
+                 there, or `audit: { outcome: record }`",
+            ),
+            (AuditOutcome::Gateway, _) => {
+                self.evidence(true, "", "the gateway's line says what the client got (`%RESPONSE_CODE%`)")
+            }
+        });
         found.push(match gateway.logs_records {
             Some(true) => self.evidence(true, "", "the gateway's access log prints `wasm.ambit_record`"),
             Some(false) => self.evidence(
