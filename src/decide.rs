@@ -4,6 +4,8 @@ mod actor;
 mod ceiling;
 mod facts;
 #[cfg(feature = "author")]
+pub mod matrix;
+#[cfg(feature = "author")]
 pub mod replay;
 mod rules;
 #[cfg(feature = "author")]

@@ -14,5 +14,5 @@ pub mod time;
 
 pub use decide::decide;
 #[cfg(feature = "author")]
-pub use decide::{replay, trace};
+pub use decide::{matrix, replay, trace};
 pub use time::{Span, Timestamp};

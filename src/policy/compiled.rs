@@ -156,6 +156,13 @@ impl Policy {
         self.mode
     }
 
+    /// What a missing approval leads to.
+    #[cfg(feature = "author")]
+    #[must_use]
+    pub const fn approval_mode(&self) -> ApprovalMode {
+        self.approvals.mode
+    }
+
     /// The ids of the rules, `by-scope:…` among them; decisions name rules by position here.
     pub fn rule_ids(&self) -> impl ExactSizeIterator<Item = &str> {
         self.rules.iter().map(|rule| rule.id.as_str())

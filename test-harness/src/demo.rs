@@ -2,6 +2,8 @@
 //! Envoy with Ambit in it, and a tour that tells what is allowed and what is not.
 
 pub mod gateway;
+#[cfg(feature = "wasm-host")]
+mod here;
 pub mod issuer;
 pub mod live;
 mod tour;
@@ -61,12 +63,17 @@ pub mod ports {
 /// Everything that runs; the issuer and the upstream end with the process.
 #[derive(Debug)]
 pub struct Demo {
-    /// Envoy.
-    pub gateway: Gateway,
+    /// Envoy; nothing where it cannot be had and the module runs in wasmtime instead.
+    pub envoy: Option<Gateway>,
+    /// The file that each decision's record is appended to, one a line.
+    pub records: PathBuf,
+    #[cfg(feature = "wasm-host")]
+    here: Option<crate::serve::Server>,
 }
 
 impl Demo {
-    /// Starts the issuer, the upstream and Envoy, and waits until a request is decided.
+    /// Starts the issuer, the upstream and Envoy, and waits until a request is decided. Without Envoy
+    /// a build that has wasmtime runs the module in that.
     ///
     /// # Errors
     /// A port is taken, the policy does not load, or Envoy does not start; the message says which.
@@ -76,12 +83,49 @@ impl Demo {
         let upstream = Arc::new(Upstream::default());
         issuer::serve(issuer, ports::ISSUER).await?;
         upstream::serve(Arc::clone(&upstream), ports::UPSTREAM).await?;
-        let gateway = Gateway::start(root, "policies/demo/policy.yaml").await?;
-        gateway.wait_until_it_has_keys(ports::GATEWAY).await?;
+        let demo = Self::start_gateway(root).await?;
         // Last, because whoever finds it takes everything for ready.
-        let records = std::fs::canonicalize(&gateway.records)?;
+        let records = std::fs::canonicalize(&demo.records)?;
         upstream::serve_seen(upstream, records, ports::SEEN).await?;
-        Ok(Self { gateway })
+        Ok(demo)
+    }
+
+    async fn start_gateway(root: &Path) -> io::Result<Self> {
+        #[cfg(feature = "wasm-host")]
+        if gateway::envoy(root).is_err() {
+            let records = root.join(gateway::RECORDS);
+            return Ok(Self { envoy: None, records, here: Some(here::start(root).await?) });
+        }
+        let envoy = Gateway::start(root, "policies/demo/policy.yaml").await?;
+        gateway::wait_until_it_has_keys(ports::GATEWAY, &envoy.records).await?;
+        Ok(Self {
+            records: envoy.records.clone(),
+            envoy: Some(envoy),
+            #[cfg(feature = "wasm-host")]
+            here: None,
+        })
+    }
+
+    /// When the gateway ends by itself: why.
+    ///
+    /// # Errors
+    /// It cannot be waited for.
+    pub async fn ended(&mut self) -> io::Result<std::process::ExitStatus> {
+        match &mut self.envoy {
+            Some(envoy) => envoy.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends the gateway and waits for its end.
+    pub async fn stop(self) {
+        if let Some(envoy) = self.envoy {
+            envoy.stop().await;
+        }
+        #[cfg(feature = "wasm-host")]
+        if let Some(here) = self.here {
+            here.stop().await;
+        }
     }
 
     /// Where another `ambit run` on this machine writes its records, when one has everything

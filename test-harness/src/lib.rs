@@ -6,6 +6,7 @@ pub mod audit;
 pub mod bench;
 pub mod demo;
 pub mod explain;
+pub mod matrix;
 pub mod proof;
 #[cfg(feature = "wasm-host")]
 pub mod proxy_host;
@@ -13,7 +14,7 @@ pub mod record_log;
 pub mod recorded;
 pub mod replay;
 pub mod review;
-#[cfg(feature = "wasm-host")]
 pub mod scenario;
 #[cfg(feature = "wasm-host")]
+pub mod serve;
 pub mod suite;

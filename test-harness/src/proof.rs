@@ -48,10 +48,16 @@ pub struct About<'a> {
 }
 
 impl Proof {
-    /// The header's value.
+    /// The header's value, made now.
     #[must_use]
     pub fn sign(&self, sender: &SigningKey, about: &About<'_>) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.sign_at(now, sender, about)
+    }
+
+    /// The header's value, made at a time in seconds since the epoch.
+    #[must_use]
+    pub fn sign_at(&self, now: u64, sender: &SigningKey, about: &About<'_>) -> String {
         let mut claims = json!({
             "jti": about.id, "htm": about.method, "htu": about.uri, "iat": now,
             "ath": digest(about.token.as_bytes()),

@@ -11,7 +11,9 @@ mod format;
 mod native;
 mod observed;
 pub mod raw;
+mod read;
 mod token;
+#[cfg(feature = "wasm-host")]
 mod wasm;
 
 pub use envoy::Envoy;
@@ -19,6 +21,9 @@ pub(crate) use format::get;
 pub use format::{Ask, Expect, ScenarioFile, Scripted};
 pub use native::Native;
 pub use observed::{Observed, Reached};
+pub use read::ReadError;
+pub(crate) use read::{known_names, typed};
+#[cfg(feature = "wasm-host")]
 pub use wasm::Wasmtime;
 
 /// Something that answers a scenario's requests.

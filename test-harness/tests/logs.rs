@@ -44,8 +44,8 @@ fn ambit(arguments: &[&str]) -> (i32, String, String) {
 
 /// The policy of an example with the test issuer's key, and the records of its suite.
 fn tenants() -> (String, Vec<String>) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/tenant-isolation");
-    let file = ScenarioFile::read(&folder.join("policy_test.yaml")).unwrap();
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs/tenants.yaml");
+    let file = ScenarioFile::read(&suite).unwrap();
     let native = Native::new(&file).unwrap();
     let records =
         file.requests.iter().map(|ask| native.record(ask, ask.mint().as_deref())).collect();

@@ -34,18 +34,29 @@ async fn show(root: &Path) -> io::Result<ExitCode> {
         "{}\n",
         paint.colour(
             "1",
-            "Envoy with Ambit listens on http://127.0.0.1:10000. Paste any of these into another \
-             terminal.\nDecisions, as they happen (Ctrl-C ends everything):"
+            &format!(
+                "{} listens on http://127.0.0.1:10000. Paste any of these into another terminal.\n\
+                 Decisions, as they happen (Ctrl-C ends everything):",
+                gateway(&demo)
+            )
         )
     );
-    let records = demo.gateway.records.clone();
+    let records = demo.records.clone();
     tokio::select! {
         followed = live::follow(&records, paint) => followed?,
-        ended = demo.gateway.ended() => {
+        ended = demo.ended() => {
             return Err(io::Error::other(format!("Envoy ended ({}); see .run/envoy.log", ended?)));
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What stands between the agents and the upstream.
+const fn gateway(demo: &Demo) -> &'static str {
+    match demo.envoy {
+        Some(_) => "Envoy with Ambit",
+        None => "Ambit in wasmtime (there is no Envoy here; what it decides is the same)",
+    }
 }
 
 pub(super) fn take(root: &Path) -> io::Result<ExitCode> {
@@ -67,8 +78,11 @@ async fn tour(root: &Path) -> io::Result<ExitCode> {
         Some(records) => demo::take(root, &records, paint).await?,
         None => {
             let demo = Demo::start(root).await?;
-            let taken = demo::take(root, &demo.gateway.records, paint).await;
-            demo.gateway.stop().await;
+            if demo.envoy.is_none() {
+                println!("without Envoy: the tour is taken against {}", gateway(&demo));
+            }
+            let taken = demo::take(root, &demo.records, paint).await;
+            demo.stop().await;
             taken?
         }
     };

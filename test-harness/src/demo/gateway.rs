@@ -86,29 +86,6 @@ impl Gateway {
         Self::start_with(root, &folder, &settings).await
     }
 
-    /// Waits until every worker has its issuer's keys, which it fetches at its first tick.
-    ///
-    /// # Errors
-    /// It still has none after ten seconds.
-    pub async fn wait_until_it_has_keys(&self, port: u16) -> io::Result<()> {
-        // Connections fall on workers as the kernel likes: none of many says it has no keys.
-        let mut ready: u32 = 0;
-        for _ in 0..KEY_TRIES {
-            let token = super::issuer::Wanted::new("nobody", "nobody").fetch().await?;
-            let headers = [("authorization".to_owned(), format!("Bearer {token}"))];
-            let answer = super::web::send(port, "GET", "/ready", &headers, "").await?;
-            ready = if answer.status() == 503 { 0 } else { ready.saturating_add(1) };
-            if ready == READY_IN_A_ROW {
-                tokio::time::sleep(LOG_DELAY).await;
-                return std::fs::write(&self.records, "");
-            }
-            if ready == 0 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-        Err(io::Error::other("the gateway has no keys of its issuer; see .run/envoy.log"))
-    }
-
     /// As [`Gateway::start`], with everything said.
     ///
     /// # Errors
@@ -228,6 +205,29 @@ impl Gateway {
         }
         Err(io::Error::other("Envoy did not become ready within 30 seconds"))
     }
+}
+
+/// Waits until every worker has its issuer's keys, which it fetches at its first tick.
+///
+/// # Errors
+/// It still has none after ten seconds.
+pub(super) async fn wait_until_it_has_keys(port: u16, records: &Path) -> io::Result<()> {
+    // Connections fall on workers as the kernel likes: none of many says it has no keys.
+    let mut ready: u32 = 0;
+    for _ in 0..KEY_TRIES {
+        let token = super::issuer::Wanted::new("nobody", "nobody").fetch().await?;
+        let headers = [("authorization".to_owned(), format!("Bearer {token}"))];
+        let answer = super::web::send(port, "GET", "/ready", &headers, "").await?;
+        ready = if answer.status() == 503 { 0 } else { ready.saturating_add(1) };
+        if ready == READY_IN_A_ROW {
+            tokio::time::sleep(LOG_DELAY).await;
+            return std::fs::write(records, "");
+        }
+        if ready == 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    Err(io::Error::other("the gateway has no keys of its issuer; see .run/envoy.log, or above"))
 }
 
 /// The policy as a gateway is given it, checked first; all errors at once.

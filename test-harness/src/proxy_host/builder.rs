@@ -2,10 +2,13 @@
 
 use super::callout::{Callout, CalloutAnswer};
 use super::gateway::{Around, Gateway, Start, Upstream};
+use super::grpc::{GrpcAnswer, GrpcCall};
+use super::live::Live;
 use super::message::{Response, Seen};
 use super::shared::{CasDialect, SharedData};
-use super::state::{Clusters, Fault, HostState};
+use super::state::{Clusters, Fault, Foreign, GrpcScript, HostState, LogTo};
 use super::worker::{HostError, Module, Worker};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +18,9 @@ const BUFFER_LIMIT: usize = 1 << 20;
 const MEMORY_LIMIT: usize = 256 << 20;
 /// Instructions one callback may take (fuel); far above what any needs.
 const FUEL: u64 = 20_000_000_000;
+
+/// The level that a module is told is in force.
+const INFO: u32 = 2;
 
 /// How the last piece of a body is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +59,12 @@ struct Settings {
     now: u64,
     verify_signature: bool,
     vm_id: String,
+    plugin: String,
+    log_to: Option<LogTo>,
+    grpc: GrpcScript,
+    foreign: BTreeMap<String, Foreign>,
+    vm_configuration: Vec<u8>,
+    log_level: u32,
 }
 
 impl Settings {
@@ -64,7 +76,13 @@ impl Settings {
         state.limit_memory(self.memory);
         state.now = self.now;
         state.verify_signature = self.verify_signature;
+        state.log_to.clone_from(&self.log_to);
+        state.grpc_script = Arc::clone(&self.grpc);
+        state.foreign.clone_from(&self.foreign);
+        state.vm_configuration.clone_from(&self.vm_configuration);
+        state.log_level = self.log_level;
         state.vm_id.clone_from(&self.vm_id);
+        state.plugin.clone_from(&self.plugin);
         state
     }
 }
@@ -90,6 +108,12 @@ impl Builder {
                 now: 0,
                 verify_signature: true,
                 vm_id: "ambit".to_owned(),
+                plugin: "ambit".to_owned(),
+                log_to: None,
+                grpc: Arc::new(|_| GrpcAnswer::UnknownCluster),
+                foreign: BTreeMap::new(),
+                vm_configuration: Vec::new(),
+                log_level: INFO,
             },
             upstream: Arc::new(|_| Response::new(200)),
             dialect: CasDialect::default(),
@@ -136,6 +160,42 @@ impl Builder {
         script: impl Fn(&Callout) -> CalloutAnswer + Send + Sync + 'static,
     ) -> Self {
         self.settings.clusters = Arc::new(script);
+        self
+    }
+
+    /// What gRPC calls and messages on gRPC streams are answered. Without it every cluster is unknown.
+    #[must_use]
+    pub fn grpc(
+        mut self,
+        script: impl Fn(&GrpcCall) -> GrpcAnswer + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.grpc = Arc::new(script);
+        self
+    }
+
+    /// A foreign function of this name: it is given the arguments, and gives a result or a status of
+    /// the ABI. It goes before one that the host has.
+    #[must_use]
+    pub fn foreign_function(
+        mut self,
+        name: &str,
+        function: impl Fn(&[u8]) -> Result<Vec<u8>, i32> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.foreign.insert(name.to_owned(), Arc::new(function));
+        self
+    }
+
+    /// The configuration of the virtual machine, beside the plugin's.
+    #[must_use]
+    pub fn vm_configuration(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.settings.vm_configuration = bytes.as_ref().to_vec();
+        self
+    }
+
+    /// The level of the log that a module is told is in force: 0 trace to 5 critical.
+    #[must_use]
+    pub const fn log_level(mut self, level: u32) -> Self {
+        self.settings.log_level = level;
         self
     }
 
@@ -228,10 +288,24 @@ impl Builder {
         self
     }
 
+    /// The plugin's name, and its root's, which a module may ask for.
+    #[must_use]
+    pub fn plugin(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.settings.plugin);
+        self
+    }
+
     /// The name under which plugins of a process share.
     #[must_use]
     pub fn vm_id(mut self, name: &str) -> Self {
         name.clone_into(&mut self.settings.vm_id);
+        self
+    }
+
+    /// Where lines of the log go as they come (worker, level, line), in place of being kept.
+    #[must_use]
+    pub fn log_to(mut self, to: impl Fn(usize, u32, &str) + Send + Sync + 'static) -> Self {
+        self.settings.log_to = Some(Arc::new(to));
         self
     }
 
@@ -241,23 +315,53 @@ impl Builder {
     /// The module traps, imports what is unknown, is of another ABI, or refuses the configuration; the
     /// log is in the message.
     pub fn build(self) -> Result<Gateway, HostError> {
+        let (workers, start, shared, around) = self.started(false)?;
+        Ok(Gateway::new(workers, start, shared, around))
+    }
+
+    /// Starts workers for a real gateway: clock and randomness are the machine's, callouts go to the
+    /// clusters of these names (anything else is unknown), and upstream, clusters and clock of this
+    /// builder mean nothing.
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    pub fn build_live(
+        mut self,
+        clusters: Vec<String>,
+    ) -> Result<(Vec<Live>, SharedData), HostError> {
+        self.settings.clusters =
+            Arc::new(move |callout| match clusters.contains(&callout.cluster) {
+                true => CalloutAnswer::ByHand,
+                false => CalloutAnswer::UnknownCluster,
+            });
+        let (workers, start, shared, around) = self.started(true)?;
+        let live = |(number, worker)| Live::new(number, worker, Arc::clone(&start), around.clone());
+        Ok((workers.into_iter().enumerate().map(live).collect(), shared))
+    }
+
+    fn started(self, real: bool) -> Result<(Vec<Worker>, Start, SharedData, Around), HostError> {
         let shared = self.shared.unwrap_or_else(|| SharedData::new(self.dialect));
         let mut workers = Vec::with_capacity(self.workers);
         let (module, settings, data) = (self.module, self.settings, shared.clone());
         let start: Start = Arc::new(move |number| {
-            Worker::new(&module, settings.state(number, &data), settings.fuel)
+            let mut state = settings.state(number, &data);
+            state.real = real;
+            Worker::new(&module, state, settings.fuel)
         });
         for number in 0..self.workers {
             let mut worker = start(number)?;
             if !worker.configure(&self.configuration) {
                 let lines: Vec<String> =
                     worker.state().logs.iter().map(|(_, line)| line.clone()).collect();
-                return Err(HostError(lines.join("\n")));
+                return Err(HostError(match lines.is_empty() {
+                    true => "the module refuses the configuration".to_owned(),
+                    false => lines.join("\n"),
+                }));
             }
             workers.push(worker);
         }
         let (limit, holds, framing) = (self.buffer_limit, self.holds_headers, self.framing);
         let around = Around { upstream: self.upstream, limit, holds, framing };
-        Ok(Gateway::new(workers, start, shared, around))
+        Ok((workers, start, shared, around))
     }
 }

@@ -11,6 +11,8 @@ pub struct Callout {
     pub headers: Headers,
     /// Body.
     pub body: Vec<u8>,
+    /// Trailers.
+    pub trailers: Headers,
     /// When the module gives up, in milliseconds.
     pub timeout: u32,
 }

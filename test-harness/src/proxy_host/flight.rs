@@ -1,5 +1,6 @@
 //! One request on its way through a worker, which may have others on their way at the same time.
 
+mod live;
 mod phases;
 
 use super::builder::Framing;
@@ -9,7 +10,10 @@ use super::message::{Exchange, Headers, Request, Response, Seen};
 use super::state::ROOT;
 use super::stream::{Half, Stream};
 use super::worker::Worker;
+use live::Sent;
 use std::collections::VecDeque;
+
+pub use live::Out;
 
 /// How far a request got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +28,7 @@ pub(super) enum Way {
 
 /// Which half of the exchange is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     Request,
     Response,
 }
@@ -43,7 +47,10 @@ pub struct Flight {
     worker: usize,
     context: u32,
     side: Side,
-    left: VecDeque<Piece>,
+    request_left: VecDeque<Piece>,
+    response_left: VecDeque<Piece>,
+    /// What of a live exchange has gone out; a scripted one has none.
+    sent: Option<Sent>,
     callouts_first: bool,
     /// A HEAD's response has no body, whatever is said of one.
     head: bool,
@@ -64,7 +71,9 @@ impl Flight {
             worker,
             context: 0,
             side: Side::Request,
-            left: VecDeque::new(),
+            request_left: VecDeque::new(),
+            response_left: VecDeque::new(),
+            sent: None,
             callouts_first: false,
             head: false,
             breaks_off: false,
@@ -87,7 +96,7 @@ impl Flight {
         }
         let context = worker.next_context();
         let head = request.headers.iter().any(|(n, v)| n == ":method" && v == b"HEAD");
-        let left = pieces(request.chunks, request.trailers, around);
+        let request_left = pieces(request.chunks, request.trailers, around);
         let half = Half { headers: request.headers, came: true, ..Half::default() };
         let stream = Stream {
             request: half,
@@ -98,7 +107,7 @@ impl Flight {
         worker.state().streams.insert(context, stream);
         let mut flight = Self {
             context,
-            left,
+            request_left,
             callouts_first: request.callouts_first,
             head,
             over: false,
@@ -182,6 +191,20 @@ impl Flight {
         match self.side {
             Side::Request => &mut stream.request,
             Side::Response => &mut stream.response,
+        }
+    }
+
+    const fn left(&mut self) -> &mut VecDeque<Piece> {
+        match self.side {
+            Side::Request => &mut self.request_left,
+            Side::Response => &mut self.response_left,
+        }
+    }
+
+    fn next_piece(&self) -> Option<&Piece> {
+        match self.side {
+            Side::Request => self.request_left.front(),
+            Side::Response => self.response_left.front(),
         }
     }
 

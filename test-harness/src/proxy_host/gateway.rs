@@ -261,6 +261,13 @@ impl Gateway {
         self.workers.iter_mut().map(most).max().unwrap_or_default()
     }
 
+    /// The instructions that all callbacks of all workers took since this was last asked, as wasmtime
+    /// counts them.
+    pub fn take_fuel(&mut self) -> u64 {
+        let sum = |worker: &mut Worker| std::mem::take(&mut worker.fuel_sum);
+        self.workers.iter_mut().map(sum).fold(0, u64::saturating_add)
+    }
+
     /// What all workers hold now: bytes of their memories, streams, callouts that have not ended.
     pub fn held(&mut self) -> (usize, usize, usize) {
         let mut held = (0_usize, 0_usize, 0_usize);

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod callouts;
+mod files;
 mod foreign;
 mod grpc;
 mod headers;
@@ -58,5 +59,34 @@ fn answer(
         Ok(()) => Ok(status::OK),
         Err(Fail::Status(status)) => Ok(status),
         Err(Fail::Trap(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy_host::shared::SharedData;
+    use std::sync::Arc;
+    use wasmtime::{Engine, Store};
+
+    #[test]
+    fn each_import_has_its_row_in_the_documentation_and_no_row_is_of_another() {
+        let text = include_str!("../../../docs/host.md");
+        let (_, table) = text.split_once("| import |").unwrap();
+        let (table, _) = table.split_once("\n\n").unwrap();
+        let first = |line: &str| line.split('|').nth(1).unwrap_or_default().to_owned();
+        let rows: String = table.lines().map(first).collect();
+        let mut told: Vec<&str> = rows.split('`').skip(1).step_by(2).collect();
+        told.sort_unstable();
+        let engine = Engine::default();
+        let mut linker = Linker::new(&engine);
+        define(&mut linker).unwrap();
+        let clusters = Arc::new(|_: &_| crate::proxy_host::CalloutAnswer::Never);
+        let mut store = Store::new(&engine, HostState::new(0, SharedData::default(), clusters));
+        let all = linker.iter(&mut store).map(|(_, name, _)| name.to_owned());
+        let mut all: Vec<String> = all.collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(told, all);
     }
 }

@@ -1,6 +1,8 @@
 //! Envoy's foreign function `verify_signature`, from its protobuf arguments: PKCS#1 v1.5 and ECDSA
 //! over DER, as measured on Envoy 1.40 (no PSS, no EdDSA).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use p256::pkcs8::DecodePublicKey as _;
 use rsa::pkcs1v15;
 use rsa::signature::Verifier as _;
@@ -11,12 +13,28 @@ pub(super) fn verify(arguments: &[u8]) -> Option<Vec<u8>> {
     let fields = fields(arguments)?;
     let field = |number| fields.iter().find(|(known, _)| *known == number).map(|(_, value)| *value);
     let hash = std::str::from_utf8(field(1)?).ok()?.to_ascii_lowercase();
-    let (key, signature) = (field(2)?, field(3)?);
+    // DER or PEM, and not both.
+    let pem = field(5).filter(|text| !text.is_empty());
+    let key = match (field(2).filter(|bytes| !bytes.is_empty()), pem) {
+        (Some(der), None) => der.to_vec(),
+        (None, Some(pem)) => der_of(pem)?,
+        _ => return None,
+    };
+    let (key, signature) = (key.as_slice(), field(3)?);
     let text = field(4).unwrap_or_default();
     let valid = rsa(&hash, key, signature, text)
         .or_else(|| ecdsa256(&hash, key, signature, text))
         .or_else(|| ecdsa384(&hash, key, signature, text))?;
     Some(if valid { vec![0x08, 0x01] } else { Vec::new() })
+}
+
+/// The DER of a PEM text (RFC 7468).
+fn der_of(pem: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(pem).ok()?.trim();
+    let text = text.strip_prefix("-----BEGIN PUBLIC KEY-----")?;
+    let text = text.strip_suffix("-----END PUBLIC KEY-----")?;
+    let digits: String = text.split_ascii_whitespace().collect();
+    STANDARD.decode(digits).ok()
 }
 
 /// Length-delimited fields: number and bytes.

@@ -73,6 +73,11 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    /// Whether the module has asked for something that is still to be done.
+    pub(super) const fn is_touched(&self) -> bool {
+        self.closed || self.reply.is_some() || self.request.resumed || self.response.resumed
+    }
+
     /// The map with this number of the ABI; `None` where Envoy would not let it be read now.
     pub(super) fn map(&self, number: u32) -> Option<&Headers> {
         let (request, response) = (&self.request, &self.response);

@@ -1,9 +1,10 @@
 //! One worker: one instance of the module, with Envoy's lifecycle around it.
 
 use super::callout::CalloutAnswer;
+use super::grpc::{GrpcEvent, GrpcTold};
 use super::imports;
 use super::memory::size;
-use super::state::{HostState, Pending, ROOT};
+use super::state::{AnswerTold, HostState, Pending, ROOT, status};
 use std::fmt;
 use wasmtime::{Config, Engine, Instance, Linker, Store, Val};
 
@@ -75,6 +76,8 @@ pub(super) struct Worker {
     pub(super) fuel: u64,
     /// The most that one callback took.
     pub(super) fuel_most: u64,
+    /// What all callbacks took together.
+    pub(super) fuel_sum: u64,
     /// A trapped instance is never called again: every later request is answered 503.
     pub(super) dead: bool,
     next_context: u32,
@@ -95,8 +98,15 @@ impl Worker {
         store.limiter(|state| &mut state.limits);
         store.set_fuel(fuel)?;
         let instance = linker.instantiate(&mut store, &module.module)?;
-        let mut worker =
-            Self { store, instance, fuel, fuel_most: 0, dead: false, next_context: ROOT };
+        let mut worker = Self {
+            store,
+            instance,
+            fuel,
+            fuel_most: 0,
+            fuel_sum: 0,
+            dead: false,
+            next_context: ROOT,
+        };
         if !worker.has(ABI) {
             return Err(HostError(format!("the module does not export `{ABI}`")));
         }
@@ -107,7 +117,8 @@ impl Worker {
         }
         worker.state().starting = false;
         worker.call("proxy_on_context_create", &[ROOT, 0])?;
-        match worker.call("proxy_on_vm_start", &[ROOT, 0])? {
+        let configured = size(worker.state().vm_configuration.len());
+        match worker.call("proxy_on_vm_start", &[ROOT, configured])? {
             Some(0) => Err(HostError("the module refuses to start".to_owned())),
             _ => Ok(worker),
         }
@@ -120,9 +131,11 @@ impl Worker {
     /// Hands the configuration over; whether the module took it. One that does not ask takes any.
     pub(super) fn configure(&mut self, configuration: &[u8]) -> bool {
         self.state().configuration = configuration.to_vec();
+        self.state().configuring = true;
         let size = size(configuration.len());
         let taken =
             self.call("proxy_on_configure", &[ROOT, size]).is_ok_and(|taken| taken != Some(0));
+        self.state().configuring = false;
         while self.answer_scripted(ROOT) {}
         taken && !self.dead
     }
@@ -168,6 +181,7 @@ impl Worker {
         let called = function.call(&mut self.store, &arguments, &mut answers);
         let took = self.fuel.saturating_sub(self.store.get_fuel().unwrap_or_default());
         self.fuel_most = self.fuel_most.max(took);
+        self.fuel_sum = self.fuel_sum.saturating_add(took);
         match called {
             Ok(()) => Ok(answers.first().and_then(Val::i32).map(i32::cast_unsigned)),
             Err(error) => {
@@ -195,13 +209,22 @@ impl Worker {
         }
     }
 
-    /// Tells the end of the oldest callout of `asker` that a script ends. Whether there was one.
+    /// Tells the end of the oldest callout of `asker` that a script ends, or the next thing of a gRPC
+    /// call. Whether there was one.
     pub(super) fn answer_scripted(&mut self, asker: u32) -> bool {
         let mine = |one: &Pending| one.asker == asker && one.answer.is_scripted();
-        let Some(place) = self.state().callouts.iter().position(mine) else { return false };
-        let pending = self.state().callouts.remove(place);
-        self.tell(pending);
-        true
+        if let Some(place) = self.state().callouts.iter().position(mine) {
+            let pending = self.state().callouts.remove(place);
+            self.tell(pending);
+            return true;
+        }
+        match self.state().grpc.next(asker) {
+            Some((token, event)) => {
+                self.tell_grpc(token, event);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Ends the oldest callout of `asker` like this. Whether there was one.
@@ -213,6 +236,15 @@ impl Worker {
         true
     }
 
+    /// Ends the callout of this number, where there is one, like this.
+    pub(super) fn answer_token(&mut self, token: u32, answer: CalloutAnswer) {
+        let place = self.state().callouts.iter().position(|pending| pending.token == token);
+        if let Some(place) = place {
+            let pending = self.state().callouts.remove(place);
+            self.tell(Pending { answer, ..pending });
+        }
+    }
+
     /// Tells the end of a callout that nobody waits for.
     pub(super) fn tell_stray(&mut self, token: u32, answer: CalloutAnswer) {
         self.tell(Pending { token, asker: ROOT, answer });
@@ -220,18 +252,59 @@ impl Worker {
 
     /// An answer comes to the root context; the module finds out whose it is.
     fn tell(&mut self, pending: Pending) {
-        let (headers, body) = match pending.answer {
+        let told = match pending.answer {
             CalloutAnswer::Response(response) => {
                 let status = (":status".to_owned(), response.status.to_string().into_bytes());
-                (std::iter::once(status).chain(response.headers).collect(), response.body)
+                AnswerTold {
+                    headers: std::iter::once(status).chain(response.headers).collect(),
+                    body: response.body,
+                    trailers: (!response.trailers.is_empty()).then_some(response.trailers),
+                }
             }
             // A reset is told with nothing at all.
-            _ => (Vec::new(), Vec::new()),
+            _ => {
+                self.state().last_status = (status::BROKEN_CONNECTION, "reset".to_owned());
+                AnswerTold::default()
+            }
         };
-        let arguments = [ROOT, pending.token, size(headers.len()), size(body.len()), 0];
-        self.state().told = Some((headers, body));
+        let trailers = told.trailers.as_ref().map_or(0, Vec::len);
+        let sizes = [told.headers.len(), told.body.len(), trailers].map(size);
+        self.state().told = Some(told);
+        let [headers, body, trailers] = sizes;
+        let arguments = [ROOT, pending.token, headers, body, trailers];
         // A module that traps here is dead, which its streams will see.
         let _ = self.call("proxy_on_http_call_response", &arguments);
         self.state().told = None;
+        self.state().last_status.1.clear();
+    }
+
+    /// Something of a gRPC call comes to the root context.
+    fn tell_grpc(&mut self, token: u32, event: GrpcEvent) {
+        let mut told = GrpcTold::default();
+        let (callback, number) = match event {
+            GrpcEvent::Initial(headers) => {
+                let count = size(headers.len());
+                told.initial = Some(headers);
+                ("proxy_on_grpc_receive_initial_metadata", count)
+            }
+            GrpcEvent::Message(bytes) => {
+                told.message = bytes;
+                ("proxy_on_grpc_receive", size(told.message.len()))
+            }
+            GrpcEvent::Trailing(headers) => {
+                let count = size(headers.len());
+                told.trailing = Some(headers);
+                ("proxy_on_grpc_receive_trailing_metadata", count)
+            }
+            GrpcEvent::Close(code, text) => {
+                self.state().last_status = (code, text);
+                ("proxy_on_grpc_close", code)
+            }
+        };
+        self.state().grpc_told = told;
+        // As for callouts.
+        let _ = self.call(callback, &[ROOT, token, number]);
+        self.state().grpc_told = GrpcTold::default();
+        self.state().last_status.1.clear();
     }
 }

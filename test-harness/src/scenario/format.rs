@@ -1,25 +1,31 @@
 //! The file format.
 
-use super::token::{key, rsa_key, sender};
+use super::token::sender;
 use crate::proof::{self, About, Proof};
-use crate::suite::{Case, Cell, Target};
-use ambit::policy::node::{Kind, Node};
-use ambit::policy::read::{read_yaml, to_json};
+use crate::suite::{Case, Cell, Fixture, Target};
+use ambit::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScenarioFile {
+    /// Its name in reports; its folder's where it says none.
+    #[serde(default)]
+    pub suite: String,
     /// The policy, in YAML; `JWK` stands for the test issuer's key.
     #[serde(default)]
     pub policy: String,
-    /// Instead: a policy beside this file, whose issuers all get the test issuer's key.
+    /// Instead: a policy beside this file, whose issuers all get a test key. A file `x_test.yaml` that
+    /// says neither tests `x.yaml`.
     #[serde(default)]
     pub policy_path: String,
+    /// The time of every request (RFC 3339); without it the clock's.
+    #[serde(default)]
+    pub now: Option<String>,
     /// Claims of every token of this file, over the good ones.
     #[serde(default)]
     pub token_defaults: Map<String, Value>,
@@ -27,8 +33,8 @@ pub struct ScenarioFile {
     /// With `alg: RS256` the test issuer has an RSA key, else one on P-256.
     #[serde(default)]
     pub token_header_defaults: Map<String, Value>,
-    /// The host of every request that says none.
-    #[serde(default = "host")]
+    /// The host of every request that says none; the policy's first audience's where it is left out.
+    #[serde(default)]
     pub host: String,
     /// What clusters answer: cluster, then path (`*` for every other).
     #[serde(default)]
@@ -48,9 +54,32 @@ pub struct ScenarioFile {
     /// For `cases`: what is asked for, by name.
     #[serde(default)]
     pub targets: BTreeMap<String, Target>,
-    /// Tables of subjects, actors and targets; they become requests when the file is read.
+    /// For `cases`: things to which actions are done, by name.
+    #[serde(default)]
+    pub resources: BTreeMap<String, Fixture>,
+    /// Tables of subjects, actors and what they do; they become requests when the file is read.
     #[serde(default)]
     pub cases: Vec<Case>,
+    /// What the policy's issuers look like: the first is a token's where it names none.
+    #[serde(skip)]
+    pub(crate) issuers: Vec<TestIssuer>,
+    /// The environment variable that the policy reads its signing key from.
+    #[serde(skip)]
+    pub(crate) signing_key: String,
+    /// The line of each rule in the file at `policy_path`.
+    #[serde(skip)]
+    pub(crate) rule_lines: BTreeMap<String, u32>,
+}
+
+/// An issuer of the policy under test, for which the harness signs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TestIssuer {
+    /// Its `iss`.
+    pub(crate) name: String,
+    /// The algorithm the harness signs with for it; empty is ES256.
+    pub(crate) algorithm: String,
+    /// The `typ` of its tokens' headers.
+    pub(crate) token_type: Option<String>,
 }
 
 /// A scripted answer.
@@ -133,19 +162,42 @@ pub struct Ask {
     /// Another answer of the upstream than the file's.
     #[serde(default)]
     pub upstream: Option<Scripted>,
+    /// The name of a user among the file's `subjects`, whose claims the token has.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// The name of an agent, whose claims the token has over the user's.
+    #[serde(default)]
+    pub actor: Option<String>,
+    /// The time it is sent at (RFC 3339), where not the file's.
+    #[serde(default)]
+    pub now: Option<String>,
+    /// Why it is not asked.
+    #[serde(default)]
+    pub skip: Option<String>,
     /// What must come of it.
     pub expect: Expect,
     /// Instead: what the table it comes from says of it.
     #[serde(skip)]
     pub cell: Option<Cell>,
+    /// When it is sent; `None` is now.
+    #[serde(skip)]
+    pub at: Option<Timestamp>,
+    /// Whose key signs its token.
+    #[serde(skip)]
+    pub(crate) signer: Signer,
+}
+
+/// An issuer's place in the policy, and the algorithm the harness signs with for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Signer {
+    /// The place.
+    pub(crate) issuer: usize,
+    /// The algorithm; empty is ES256.
+    pub(crate) algorithm: String,
 }
 
 pub(crate) fn get() -> String {
     "GET".to_owned()
-}
-
-fn host() -> String {
-    "api.example.com".to_owned()
 }
 
 /// What must come of a request.
@@ -190,97 +242,16 @@ pub struct Sighting {
     pub absent: Vec<String>,
 }
 
-impl ScenarioFile {
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// It cannot be read, or is not of the format.
-    pub fn read(path: &Path) -> Result<Self, String> {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
-        let source = read_yaml(&name, &text).map_err(|errors| errors.to_string())?;
-        let mut file: Self = serde_json::from_value(to_json(&source.root))
-            .map_err(|error| format!("{name}: {error}"))?;
-        if !file.policy_path.is_empty() {
-            let beside = path.with_file_name(&file.policy_path);
-            file.policy_path = beside.display().to_string();
-            file.policy = std::fs::read_to_string(&beside)
-                .map_err(|error| format!("{}: {error}", beside.display()))?;
-        }
-        let cells = crate::suite::expand(&file).map_err(|error| format!("{name}: {error}"))?;
-        file.requests.extend(cells);
-        for ask in &mut file.requests {
-            if ask.host.is_empty() {
-                ask.host.clone_from(&file.host);
-            }
-            if let Some(claims) = &mut ask.token {
-                let own = std::mem::replace(claims, file.token_defaults.clone());
-                claims.extend(own);
-            }
-            let own = std::mem::replace(&mut ask.token_header, file.token_header_defaults.clone());
-            ask.token_header.extend(own);
-        }
-        if file.requests.is_empty() {
-            return Err(format!("{name}: no request is asked"));
-        }
-        Ok(file)
-    }
-
-    /// The policy with the test issuer's key in it, in YAML.
-    #[must_use]
-    pub fn policy(&self) -> String {
-        self.policy.replace("JWK", &key().jwk("k1").to_string())
-    }
-
-    /// The policy as a gateway is given it, with the test issuer's key in it.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn compiled(&self) -> Result<String, String> {
-        let name = if self.policy_path.is_empty() { "policy" } else { &self.policy_path };
-        let mut source = read_yaml(name, &self.policy()).map_err(|errors| errors.to_string())?;
-        if !self.policy_path.is_empty() {
-            let rsa =
-                self.token_header_defaults.get("alg").and_then(Value::as_str) == Some("RS256");
-            let key = if rsa { rsa_key(false) } else { key() };
-            let keys = format!("inline: {{ keys: [{}] }}", key.jwk("k1"));
-            let keys = read_yaml("keys", &keys).map_err(|errors| errors.to_string())?;
-            for issuer in issuers(&mut source.root) {
-                if let Some(jwks) = member(issuer, "jwks") {
-                    *jwks = keys.root.clone();
-                }
-            }
-        }
-        Ok(source.to_compiled_json())
-    }
-
-    /// What a cluster answers for a path.
-    #[must_use]
-    pub fn cluster(&self, cluster: &str, path: &str) -> Option<&Scripted> {
-        let paths = self.clusters.get(cluster)?;
-        paths.get(path).or_else(|| paths.get("*"))
-    }
-}
-
-/// The issuers of a policy's tree.
-fn issuers(root: &mut Node) -> Vec<&mut Node> {
-    let issuers = member(root, "identity").and_then(|identity| member(identity, "issuers"));
-    match issuers.map(|node| &mut node.kind) {
-        Some(Kind::List(list)) => list.iter_mut().collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn member<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Node> {
-    match &mut node.kind {
-        Kind::Map(entries) => {
-            entries.iter_mut().find(|entry| entry.name == name).map(|entry| &mut entry.value)
-        }
-        _ => None,
-    }
-}
-
 impl Ask {
+    /// When it is sent.
+    #[must_use]
+    pub fn clock(&self) -> Timestamp {
+        self.at.unwrap_or_else(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        })
+    }
+
     /// As [`Ask::header_bytes`], as a gateway hands them on: names in lower case.
     #[must_use]
     pub fn lower_headers(&self, token: Option<&str>) -> Vec<(String, Vec<u8>)> {
@@ -304,7 +275,8 @@ impl Ask {
             if proof.header.get("jwk").and_then(Value::as_str) == Some("SENDER") {
                 proof.header.insert("jwk".to_owned(), proof::public(&sender(false)));
             }
-            let value = proof.sign(&sender(proof.forged), &about);
+            let now = u64::try_from(self.clock().secs()).unwrap_or_default();
+            let value = proof.sign_at(now, &sender(proof.forged), &about);
             headers.push(("dpop".to_owned(), value.into_bytes()));
         }
         headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), bytes(value))));

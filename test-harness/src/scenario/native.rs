@@ -7,12 +7,11 @@ use ambit::enforcement::{
     self, Answer, Callout, CalloutReply, Edits, Enforcement, Event, Ids, Memory, Outcome, Question,
     SignatureVerdict, Step,
 };
+use ambit::policy::Policy;
 use ambit::trace::Trace;
-use ambit::{Timestamp, policy::Policy};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The seed that `AMBIT_SIGNING_KEY` holds in every engine.
 pub(super) const SIGNING_KEY: &str = "CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk";
@@ -51,8 +50,10 @@ impl Native {
     pub fn new(file: &ScenarioFile) -> Result<Self, String> {
         let compiled = file.compiled()?;
         let loaded = Policy::load("policy", compiled.as_bytes()).map_err(|e| e.to_string())?;
-        let environment =
-            |name: &str| (name == "AMBIT_SIGNING_KEY").then(|| SIGNING_KEY.to_owned());
+        let environment = |name: &str| {
+            (name == "AMBIT_SIGNING_KEY" || name == file.signing_key)
+                .then(|| SIGNING_KEY.to_owned())
+        };
         let engine = enforcement::Engine::with(loaded, &environment).map_err(|e| e.to_string())?;
         let (engine, used) = (Rc::new(engine), RefCell::default());
         Ok(Self { file: file.clone(), engine, in_pieces: false, used })
@@ -83,25 +84,27 @@ impl Native {
             messages.headers.iter().map(|(n, v)| (n.as_bytes(), v.as_slice())).collect();
         let end = ask.chunks.is_empty() && ask.trailers.is_empty();
         let event = Event::RequestHeaders { headers: &headers, peer: &[], end };
-        let mut step = enforcement.on(now(), event);
+        let mut step = enforcement.on(ask.clock(), event);
         let answer = ask.upstream.as_ref().unwrap_or(&self.file.upstream);
         loop {
             step = match step {
                 Step::Ask(question) => {
                     let answer = self.answer(question);
-                    enforcement.on(now(), Event::Answered(answer))
+                    enforcement.on(ask.clock(), Event::Answered(answer))
                 }
                 Step::CheckSignature(check) => {
                     let verdict = match check.verify() {
                         true => SignatureVerdict::Valid,
                         false => SignatureVerdict::Invalid,
                     };
-                    enforcement.on_signature(now(), *check, verdict)
+                    enforcement.on_signature(ask.clock(), *check, verdict)
                 }
-                Step::CallOut(callouts) => self.call_out(&mut enforcement, callouts),
-                Step::NeedBody => self.tell_body(&mut enforcement, &ask.chunks, |bytes, end| {
-                    Event::RequestBody { bytes, end }
-                }),
+                Step::CallOut(callouts) => self.call_out(&mut enforcement, ask, callouts),
+                Step::NeedBody => {
+                    self.tell_body(&mut enforcement, ask, &ask.chunks, |bytes, end| {
+                        Event::RequestBody { bytes, end }
+                    })
+                }
                 Step::Forward(_, edits) => {
                     messages.forward(&edits);
                     messages.answer(answer);
@@ -109,7 +112,7 @@ impl Native {
                 }
                 Step::ForwardHeld(_, edits) => {
                     messages.forward(&edits);
-                    self.respond(&mut enforcement, answer)
+                    self.respond(&mut enforcement, ask, answer)
                 }
                 Step::PassResponse => {
                     messages.answer(answer);
@@ -136,7 +139,12 @@ impl Native {
         }
     }
 
-    fn call_out(&self, enforcement: &mut Enforcement, mut callouts: Vec<Callout>) -> Step {
+    fn call_out(
+        &self,
+        enforcement: &mut Enforcement,
+        ask: &Ask,
+        mut callouts: Vec<Callout>,
+    ) -> Step {
         if self.in_pieces {
             callouts.reverse();
         }
@@ -154,7 +162,8 @@ impl Native {
             };
             let body = scripted.map(|s| s.body.clone()).unwrap_or_default();
             let reply = CalloutReply { status: Some(status), body: body.as_bytes() };
-            last = enforcement.on(now(), Event::CalloutReply { callout: callout.number, reply });
+            last =
+                enforcement.on(ask.clock(), Event::CalloutReply { callout: callout.number, reply });
         }
         last
     }
@@ -163,6 +172,7 @@ impl Native {
     fn tell_body(
         &self,
         enforcement: &mut Enforcement,
+        ask: &Ask,
         chunks: &[String],
         event: impl for<'a> Fn(&'a [u8], bool) -> Event<'a>,
     ) -> Step {
@@ -170,29 +180,29 @@ impl Native {
         for chunk in chunks {
             so_far.extend(chunk.as_bytes());
             if self.in_pieces {
-                match enforcement.on(now(), event(&so_far, false)) {
+                match enforcement.on(ask.clock(), event(&so_far, false)) {
                     Step::Wait | Step::NeedBody | Step::HoldResponse => {}
                     // Refused before its end.
                     step => return step,
                 }
             }
         }
-        enforcement.on(now(), event(&so_far, true))
+        enforcement.on(ask.clock(), event(&so_far, true))
     }
 
     /// The held response, headers and then body.
-    fn respond(&self, enforcement: &mut Enforcement, answer: &Scripted) -> Step {
+    fn respond(&self, enforcement: &mut Enforcement, ask: &Ask, answer: &Scripted) -> Step {
         let headers = response_headers(answer);
         let status = answer.status.to_string();
         let mut all: Vec<(&[u8], &[u8])> = vec![(b":status", status.as_bytes())];
         all.extend(headers.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())));
         let end = answer.body.is_empty() && answer.trailers.is_empty();
-        match enforcement.on(now(), Event::ResponseHeaders { headers: &all, end }) {
+        match enforcement.on(ask.clock(), Event::ResponseHeaders { headers: &all, end }) {
             Step::HoldResponse => {
                 let middle = answer.body.floor_char_boundary(answer.body.len() / 2);
                 let (first, second) = answer.body.split_at(middle);
                 let pieces = [first.to_owned(), second.to_owned()];
-                self.tell_body(enforcement, &pieces, |bytes, end| Event::ResponseBody {
+                self.tell_body(enforcement, ask, &pieces, |bytes, end| Event::ResponseBody {
                     bytes,
                     end,
                 })
@@ -288,11 +298,6 @@ impl Native {
             trailers: messages.trailers.clone(),
         });
         let observed = Observed::new(status, &headers, &body, upstream, Some(&record));
-        Ok((observed, enforcement.trace(now())))
+        Ok((observed, enforcement.trace(ask.clock())))
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -2,7 +2,7 @@
 
 use super::format::{Expect, Sighting};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Headers of a client's answer that Ambit sets.
 const CLIENT: [&str; 7] = [
@@ -90,6 +90,82 @@ impl Observed {
             record: record
                 .map_or_else(String::new, |record| without_ids(record.to_string().as_bytes())),
         }
+    }
+
+    /// The record; null where none was written.
+    #[must_use]
+    pub fn record(&self) -> Value {
+        serde_json::from_str(&self.record).unwrap_or_default()
+    }
+
+    /// A text of the record, by JSON pointer; `none` where it has none.
+    #[must_use]
+    pub fn said(&self, pointer: &str) -> String {
+        self.record().pointer(pointer).and_then(Value::as_str).unwrap_or("none").to_owned()
+    }
+
+    /// The rules that determined the decision.
+    #[must_use]
+    pub fn rules(&self) -> Vec<String> {
+        let record = self.record();
+        let rules = record.get("rules").and_then(Value::as_array);
+        rules.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// What the gateway was seen to do for the allow to count.
+    #[must_use]
+    pub fn obligations(&self) -> Vec<String> {
+        let headers = self.upstream.iter().flat_map(|reached| &reached.headers);
+        let tagged = headers
+            .filter(|(name, _)| name == "ambit")
+            .any(|(_, value)| value.contains("approval=required"));
+        Vec::from_iter(tagged.then(|| "tag".to_owned()))
+    }
+
+    /// In what this differs from what another engine was seen to do: `what: this, not that`.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let (here, there) = (self.parts(), other.parts());
+        let names: BTreeSet<&String> = here.keys().chain(there.keys()).collect();
+        for name in names {
+            let value = |parts: &BTreeMap<String, String>| {
+                parts.get(name).map_or_else(|| "nothing".to_owned(), |value| format!("`{value}`"))
+            };
+            if here.get(name) != there.get(name) {
+                lines.push(format!("{name}: {}, not {}", value(&here), value(&there)));
+            }
+        }
+        lines
+    }
+
+    /// Everything that was seen, by name.
+    fn parts(&self) -> BTreeMap<String, String> {
+        let mut parts = BTreeMap::from([
+            ("status".to_owned(), self.status.to_string()),
+            ("body to the client".to_owned(), self.body.clone()),
+        ]);
+        for (name, value) in &self.client {
+            parts.insert(format!("header `{name}` to the client"), value.clone());
+        }
+        if let Some(reached) = &self.upstream {
+            let line = format!("{} {}", reached.method, reached.path);
+            parts.insert("at the upstream".to_owned(), line);
+            parts.insert("body at the upstream".to_owned(), reached.body.clone());
+            for (kind, fields) in [("header", &reached.headers), ("trailer", &reached.trailers)] {
+                for (name, value) in fields {
+                    let all = parts.entry(format!("{kind} `{name}` at the upstream")).or_default();
+                    all.push_str(value);
+                }
+            }
+        }
+        if let Value::Object(members) = self.record() {
+            let members = members.into_iter();
+            parts.extend(
+                members.map(|(name, it)| (format!("`{name}` of the record"), it.to_string())),
+            );
+        }
+        parts
     }
 
     /// What of the expectation does not hold.

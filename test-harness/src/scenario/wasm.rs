@@ -6,7 +6,6 @@ use super::observed::Reached;
 use super::{Engine, Observed};
 use crate::proxy_host::{CalloutAnswer, CasDialect, Framing, Gateway, Module, Request, Response};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A gateway of two workers with one scenario file's policy.
 #[derive(Debug)]
@@ -39,11 +38,15 @@ impl Wasmtime {
     fn start(module: &Module, file: &ScenarioFile, elsewhere: bool) -> Result<Self, String> {
         let answer = Arc::new(Mutex::new(file.upstream.clone()));
         let (scripts, scripted) = (file.clone(), Arc::clone(&answer));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let begin = file.requests.first().map_or(0, |ask| ask.clock().secs());
+        let now = u64::try_from(begin).unwrap_or_default();
         let mut builder = Gateway::builder(module);
         if elsewhere {
             builder = builder.framing(Framing::EndWithLast).cas(CasDialect::Nginx);
             builder = builder.without_verify_signature();
+        }
+        if !file.signing_key.is_empty() {
+            builder = builder.environment(&file.signing_key, SIGNING_KEY);
         }
         let gateway = builder
             .configuration(file.compiled()?)
@@ -86,6 +89,9 @@ impl Engine for Wasmtime {
     fn ask(&mut self, ask: &Ask, token: Option<&str>) -> Result<Observed, String> {
         let answer = ask.upstream.clone().unwrap_or_else(|| self.standard.clone());
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+        if let Some(at) = ask.at {
+            self.gateway.set_clock(u64::try_from(at.secs()).unwrap_or_default());
+        }
         let mut request = Request::new(&ask.method, &ask.path)
             .header(":authority", &ask.host)
             .header(":scheme", "http");

@@ -124,6 +124,18 @@ pub fn all() -> Vec<Case> {
         get("foreign functions", "F"),
         get("sizes and odd arguments", "m,,,m"),
         get("contexts", "E"),
+        get("odd arguments", "O,,,O"),
+        get("WASI", "W"),
+        get("gRPC that is refused", "R"),
+        get("a gRPC call", "Kp,,,,,,g"),
+        get("a gRPC call to a dead cluster", "Up,,,,,,,g"),
+        get("a gRPC call to an unknown cluster", "Nc"),
+        get("a gRPC stream", "Tp,,,,,,,g"),
+        get("a gRPC stream that is given up", "X"),
+        Case {
+            lookup: Some(Answer { trailers: vec![("x-sum", "1")], ..answer(200, &["x"]) }),
+            ..get("a callout with trailers", "hp,,,,,,COg")
+        },
         Case { chunks: vec![vec![b'x'; 10_000]; 4], ..post("a body over the limit", "p,p") },
         Case {
             chunks: vec![vec![b'x'; 10_000]; 4],

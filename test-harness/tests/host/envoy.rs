@@ -1,5 +1,6 @@
 //! The probe in a real Envoy.
 
+use super::grpc;
 use super::probe::{Answer, Case, Heard, Setting, shortened};
 use ambit_test_harness::demo::gateway::{Gateway, Listener, Settings, configuration_of};
 use ambit_test_harness::scenario::raw::{self, Chunked, Fields, Message};
@@ -14,6 +15,7 @@ const UPSTREAM: u16 = 13131;
 const LOOKUP: u16 = 13132;
 const DOWN: u16 = 13133;
 const FIRST: u16 = 13134;
+const GRPC: u16 = 13137;
 /// How long the cluster `lookup` takes; the probe waits for half a second.
 const ANSWERS_AFTER: Duration = Duration::from_millis(200);
 const NEVER: Duration = Duration::from_millis(900);
@@ -86,6 +88,7 @@ impl Envoy {
                 ("upstream".to_owned(), UPSTREAM),
                 ("lookup".to_owned(), LOOKUP),
                 ("down".to_owned(), DOWN),
+                ("grpc".to_owned(), GRPC),
             ],
             module: folder.join("probe.wasm"),
             workers: 1,
@@ -94,6 +97,7 @@ impl Envoy {
         adjust(&mut configuration);
         std::fs::write(folder.join("records.log"), "").unwrap();
         let runtime = Runtime::new().unwrap();
+        runtime.block_on(grpc::serve(GRPC));
         let started = Gateway::launch(root, &folder, &settings, &configuration);
         let gateway = runtime.block_on(started).unwrap();
         Self { _runtime: runtime, _gateway: gateway, around, log: folder.join("envoy.log") }
@@ -171,10 +175,14 @@ fn adjust(configuration: &mut Value) {
     }
     for cluster in resources["clusters"].as_array_mut().unwrap() {
         cluster["per_connection_buffer_limit_bytes"] = json!(LIMIT);
+        let spoken = match cluster["name"] == "grpc" {
+            true => json!({ "http2_protocol_options": {} }),
+            false => json!({ "http_protocol_options": trailers }),
+        };
         cluster["typed_extension_protocol_options"] = json!({
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": { "http_protocol_options": trailers },
+                "explicit_http_config": spoken,
             },
         });
     }

@@ -2,7 +2,9 @@
 
 use super::envoy::LIMIT;
 use super::probe::{Answer, Case, Heard, Setting, shortened};
-use ambit_test_harness::proxy_host::{CalloutAnswer, Gateway, Headers, Module, Request, Response};
+use ambit_test_harness::proxy_host::{
+    CalloutAnswer, Gateway, GrpcAnswer, GrpcResponse, Headers, Module, Request, Response,
+};
 use std::sync::{Arc, Mutex};
 
 pub struct Here {
@@ -45,6 +47,20 @@ impl Here {
                     }
                     "down" => CalloutAnswer::down(),
                     _ => CalloutAnswer::UnknownCluster,
+                })
+                .grpc(|call| match call.target.as_slice() {
+                    b"grpc" if call.message.is_none() => GrpcAnswer::Nothing,
+                    b"grpc" => GrpcAnswer::Answer(GrpcResponse {
+                        initial: Some(vec![("x-dup".to_owned(), b"r1".to_vec())]),
+                        messages: vec![b"pong".to_vec()],
+                        trailing: Some(vec![("x-sum".to_owned(), b"1".to_vec())]),
+                        close: Some((0, String::new())),
+                    }),
+                    b"down" => GrpcAnswer::Answer(GrpcResponse {
+                        close: Some((14, "remote connection failure".to_owned())),
+                        ..GrpcResponse::default()
+                    }),
+                    _ => GrpcAnswer::UnknownCluster,
                 })
                 .upstream(move |_| response(&upstream.lock().unwrap().as_ref().unwrap().upstream))
                 .build()

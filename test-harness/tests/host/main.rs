@@ -5,6 +5,7 @@
 
 mod cases;
 mod envoy;
+mod grpc;
 mod here;
 mod probe;
 

@@ -41,11 +41,12 @@ impl Flight {
         if held_back {
             self.arrived_meanwhile();
         }
-        match self.left.front() {
+        match self.next_piece() {
             None if self.breaks_off && self.side == Side::Response => {
                 self.exchange.cut = true;
                 Way::Over
             }
+            None if self.has_more() => Way::Waits,
             None if clear => self.half_is_over(worker, around),
             Some(Piece::Headers { .. }) => self.tell_next(worker, around),
             Some(_) if self.waits_first(worker, released) => Way::Waits,
@@ -58,7 +59,7 @@ impl Flight {
     /// Without the flag a body waits in front of the filter, and comes as one piece.
     fn arrived_meanwhile(&mut self) {
         let (mut all, mut ended, mut some) = (Vec::new(), false, false);
-        let left = std::mem::take(&mut self.left);
+        let left = std::mem::take(self.left());
         for piece in left {
             match piece {
                 Piece::Body { bytes, end } => {
@@ -66,11 +67,11 @@ impl Flight {
                     ended |= end;
                     some = true;
                 }
-                piece => self.left.push_back(piece),
+                piece => self.left().push_back(piece),
             }
         }
         if some {
-            self.left.push_front(Piece::Body { bytes: all, end: ended });
+            self.left().push_front(Piece::Body { bytes: all, end: ended });
         }
     }
 
@@ -83,8 +84,8 @@ impl Flight {
     }
 
     fn tell_next(&mut self, worker: &mut Worker, around: &Around) -> Way {
-        match self.left.pop_front() {
-            Some(Piece::Headers { end }) => self.tell_headers(worker, end),
+        match self.left().pop_front() {
+            Some(Piece::Headers { end }) => self.tell_headers(worker, around, end),
             Some(Piece::Body { bytes, end }) => self.tell_body(worker, around, &bytes, end),
             Some(Piece::Trailers(trailers)) => self.tell_trailers(worker, trailers),
             None => Way::Waits,
@@ -106,11 +107,17 @@ impl Flight {
         (!interrupted).then(|| action.unwrap_or(CONTINUE))
     }
 
-    fn tell_headers(&mut self, worker: &mut Worker, end: bool) -> Way {
+    fn tell_headers(&mut self, worker: &mut Worker, around: &Around, end: bool) -> Way {
         let half = self.half(worker);
         half.headers_open = true;
         let count = size(half.headers.len());
         if self.call(worker, "headers", &[count, u32::from(end)]) == Some(CONTINUE) {
+            let whole = self.half(worker).headers.iter().any(|(name, _)| name == ":status");
+            if self.side == Side::Response && !whole {
+                self.half(worker).headers_open = false;
+                let body = "missing required header: :status";
+                return self.reply(worker, around, announced(Response::new(502).body(body)));
+            }
             let half = self.half(worker);
             half.headers_open = false;
             half.released = true;
@@ -164,6 +171,9 @@ impl Flight {
     fn half_is_over(&mut self, worker: &mut Worker, around: &Around) -> Way {
         match self.side {
             Side::Request => {
+                if self.request_is_over() {
+                    return Way::GoesOn;
+                }
                 self.reached(worker);
                 let mut answer = Response::new(503);
                 if let Some(seen) = &mut self.exchange.upstream {
@@ -195,11 +205,12 @@ impl Flight {
         self.side = Side::Response;
         let chunks = if self.head { Vec::new() } else { answer.chunks() };
         let trailers = (!self.head && !answer.trailers.is_empty()).then(|| answer.trailers.clone());
-        self.left = pieces(chunks, trailers, around);
+        self.request_left.clear();
+        self.response_left = pieces(chunks, trailers, around);
         self.breaks_off = answer.breaks_off;
         if self.breaks_off {
             // Nothing says that it is the last.
-            self.left.retain_mut(|piece| match piece {
+            self.response_left.retain_mut(|piece| match piece {
                 Piece::Headers { end } => {
                     *end = false;
                     true
@@ -220,8 +231,12 @@ impl Flight {
     /// A reply in the upstream's place. To a request it goes through the module's response callbacks;
     /// in place of a response whose headers are held it does not; later it can only cut.
     pub(super) fn reply(&mut self, worker: &mut Worker, around: &Around, reply: Response) -> Way {
+        // A live request may still be on its way when its response has begun.
+        let begun = self.stream(worker).response.came;
+        self.side = if begun { Side::Response } else { Side::Request };
         match self.side {
             Side::Request => {
+                self.answered_here();
                 self.reached(worker);
                 self.details.clone_from(&reply.details);
                 let around = Around { framing: Framing::EndWithLast, ..around.clone() };

@@ -12,15 +12,19 @@ pub(super) fn define(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// The buffer with this number; what is not there now is empty.
+/// The buffer with this number; a body that is not there now is empty.
 fn buffer(state: &mut HostState, number: i32) -> Access<&[u8]> {
     Ok(match number {
         0 => &state.stream().request.buffer,
         1 => &state.stream().response.buffer,
-        4 => state.told.as_ref().map_or(&[], |(_, body)| body),
-        7 => &state.configuration,
-        // Of connections, gRPC and the start: the ABI has them, and there is nothing in them.
-        2 | 3 | 5 | 6 => &[],
+        4 => &state.told.as_ref().ok_or(status::NOT_FOUND)?.body,
+        5 => &state.grpc_told.message,
+        6 => &state.vm_configuration,
+        7 if state.configuring => &state.configuration,
+        7 => return Err(status::NOT_FOUND.into()),
+        // Of connections and foreign calls: the ABI has them, and for a filter of requests there is
+        // nothing in them.
+        2 | 3 | 8 => &[],
         _ => return Err(status::BAD_ARGUMENT.into()),
     })
 }
@@ -60,7 +64,11 @@ fn set_bytes(
         let half = match number {
             0 => &mut stream.request,
             1 => &mut stream.response,
-            _ => return Err(status::BAD_ARGUMENT.into()),
+            // What is not there is missed before it is found that it cannot be written.
+            number => {
+                buffer(caller.data_mut(), number)?;
+                return Err(status::BAD_ARGUMENT.into());
+            }
         };
         if !half.body_open {
             return Err(status::BAD_ARGUMENT.into());

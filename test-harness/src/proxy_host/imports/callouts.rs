@@ -22,8 +22,8 @@ fn http_call(
     headers_size: i32,
     body: i32,
     body_size: i32,
-    _trailers: i32,
-    _trailers_size: i32,
+    trailers: i32,
+    trailers_size: i32,
     timeout: i32,
     token: i32,
 ) -> Told {
@@ -36,7 +36,10 @@ fn http_call(
             return Err(status::BAD_ARGUMENT.into());
         }
         let body = read(caller, body, body_size)?;
-        let callout = Callout { cluster, headers, body, timeout: timeout.cast_unsigned() };
+        let trailers = pairs::read(&read(caller, trailers, trailers_size)?);
+        let trailers = trailers.ok_or(status::BAD_ARGUMENT)?;
+        let timeout = timeout.cast_unsigned();
+        let callout = Callout { cluster, headers, body, trailers, timeout };
         let answer = (caller.data().clusters)(&callout);
         if matches!(answer, CalloutAnswer::UnknownCluster) {
             return Err(status::BAD_ARGUMENT.into());
@@ -45,7 +48,10 @@ fn http_call(
         let number = state.next_token;
         state.next_token = number.saturating_add(1);
         state.callouts.push(Pending { token: number, asker: state.current, answer });
-        state.stream().made.push(callout);
+        match state.real {
+            true => state.asked.push((number, callout)),
+            false => state.stream().made.push(callout),
+        }
         write_u32(caller, token, number)
     })
 }

@@ -51,7 +51,9 @@ fn set_pairs(mut caller: Host<'_>, map: i32, address: i32, size: i32) -> Told {
 
 fn map_size(mut caller: Host<'_>, number: i32, place: i32) -> Told {
     answer(&mut caller, "proxy_get_header_map_size", |caller| {
-        let headers = map(caller, number).ok_or(status::BAD_ARGUMENT)?;
+        // Of what can be changed only: not of an answer that a callout has brought.
+        let headers = caller.data_mut().stream().map_mut(number.cast_unsigned());
+        let headers = headers.ok_or(status::BAD_ARGUMENT)?;
         let total = headers.iter().map(|(name, value)| name.len().saturating_add(value.len()));
         let total = size(total.sum());
         write_u32(caller, place, total)

@@ -40,7 +40,7 @@ fn get(mut caller: Host<'_>, path: i32, length: i32, address: i32, size: i32) ->
     answer(&mut caller, "proxy_get_property", |caller| {
         let path = dotted(&read(caller, path, length)?);
         let plugin = match path.as_str() {
-            "plugin_name" | "plugin_root_id" => Some(b"ambit".to_vec()),
+            "plugin_name" | "plugin_root_id" => Some(caller.data().plugin.clone().into_bytes()),
             "plugin_vm_id" => Some(caller.data().vm_id.clone().into_bytes()),
             _ => None,
         };
@@ -57,7 +57,14 @@ fn set(mut caller: Host<'_>, path: i32, length: i32, value: i32, size: i32) -> T
     answer(&mut caller, "proxy_set_property", |caller| {
         let path = dotted(&read(caller, path, length)?);
         let value = read(caller, value, size)?;
-        caller.data_mut().stream().filter_state.push((path, value));
+        if !caller.data_mut().is_of_a_stream() {
+            return Err(status::NOT_FOUND.into());
+        }
+        let state = &mut caller.data_mut().stream().filter_state;
+        match state.iter_mut().find(|(known, _)| *known == path) {
+            Some(known) => known.1 = value,
+            None => state.push((path, value)),
+        }
         Ok(())
     })
 }

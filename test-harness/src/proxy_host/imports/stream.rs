@@ -10,6 +10,8 @@ use wasmtime::Linker;
 /// The ABI's stream types.
 const REQUEST: i32 = 0;
 const RESPONSE: i32 = 1;
+const DOWNSTREAM: i32 = 2;
+const UPSTREAM: i32 = 3;
 
 pub(super) fn define(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     linker.func_wrap(ENV, "proxy_continue_stream", continue_stream)?;
@@ -32,6 +34,9 @@ fn continue_stream(mut caller: Host<'_>, half: i32) -> Told {
                 return Err(Fail::Trap(wasmtime::Error::msg(message)));
             }
             RESPONSE => caller.data_mut().stream().response.resumed = true,
+            // A connection, of which a filter of requests has none.
+            DOWNSTREAM => {}
+            UPSTREAM => return Err(status::UNIMPLEMENTED.into()),
             _ => return Err(status::BAD_ARGUMENT.into()),
         }
         Ok(())
@@ -44,6 +49,7 @@ fn close_stream(mut caller: Host<'_>, half: i32) -> Told {
             caller.data_mut().stream().closed = true;
             Ok(())
         }
+        DOWNSTREAM | UPSTREAM => Ok(()),
         _ => Err(status::BAD_ARGUMENT.into()),
     })
 }
@@ -86,6 +92,7 @@ fn set_effective_context(mut caller: Host<'_>, context: i32) -> Told {
     })
 }
 
+/// Only a root context that was told to end can be done, and this host ends none.
 fn done(mut caller: Host<'_>) -> Told {
-    answer(&mut caller, "proxy_done", |_| Ok(()))
+    answer(&mut caller, "proxy_done", |_| Err(status::NOT_FOUND.into()))
 }

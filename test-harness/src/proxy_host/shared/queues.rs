@@ -13,6 +13,8 @@ pub(super) struct Queue {
     reader: usize,
     /// Whether it has still to be told.
     ready: bool,
+    /// Whether whoever wakes the worker knows.
+    announced: bool,
 }
 
 impl SharedData {
@@ -28,6 +30,7 @@ impl SharedData {
                 items: VecDeque::new(),
                 reader: worker,
                 ready: false,
+                announced: false,
             }),
         }
         number(at)
@@ -44,6 +47,7 @@ impl SharedData {
             Some(queue) => {
                 queue.items.push_back(item);
                 queue.ready = true;
+                queue.announced = false;
                 true
             }
             None => false,
@@ -55,6 +59,16 @@ impl SharedData {
         let mut inner = self.lock();
         let queue = inner.queues.get_mut(index(queue)).ok_or(status::NOT_FOUND)?;
         queue.items.pop_front().ok_or(status::EMPTY)
+    }
+
+    /// The workers that have to be told of a queue, each once for what came.
+    pub(crate) fn readers_waited_for(&self) -> Vec<usize> {
+        let mut inner = self.lock();
+        let waited_for = |queue: &mut Queue| {
+            let new = queue.ready && !std::mem::replace(&mut queue.announced, true);
+            new.then_some(queue.reader)
+        };
+        inner.queues.iter_mut().filter_map(waited_for).collect()
     }
 
     /// The queues that `worker` has still to be told of.
