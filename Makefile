@@ -95,10 +95,13 @@ test: module $(ENVOY) ## everything: lints, unit, property, policy, wasmtime and
 mutants: tools ## a mutation of each rule of decision must make its test fail
 	@.ci/mutants
 
-bench: module $(ENVOY) $(AMBIT) ## measure Ambit beside Envoy's own filters: target/bench/summary.json and .svg
+bench: module $(ENVOY) $(AMBIT) ## measure Ambit beside Envoy's own filters and other engines: target/bench/summary.json and .svg
 	cargo build --release --locked -p ambit-noop --target wasm32-wasip1
 	@cp $(TARGET)/wasm32-wasip1/release/ambit_noop.wasm dist/noop.wasm
 	@$(AMBIT) bench
+	$(MODULE_FLAGS) cargo build --release --locked -p ambit-engines-guest --target wasm32-wasip1
+	@$(WASM_OPT) $(TARGET)/wasm32-wasip1/release/ambit_engines_guest.wasm -o dist/engines.wasm
+	cargo run --locked --profile engines -p ambit-engines --features others -- dist/engines.wasm target/bench
 
 deny: tools ## check advisories, licences, sources and bans of every dependency (needs cargo-deny and the network)
 	@cargo deny --version >/dev/null 2>&1 || { \

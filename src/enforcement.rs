@@ -22,6 +22,7 @@ mod proof;
 mod reply;
 mod response;
 mod secret;
+mod used;
 #[cfg(feature = "author")]
 mod why;
 mod written;
@@ -36,6 +37,7 @@ pub use event::{
 pub use keys::{KeyNews, KeyStep};
 #[cfg(feature = "author")]
 pub(crate) use open::KEYS_PATH;
+pub use used::{BucketError, Use};
 
 use crate::decide::{Who, decide};
 use crate::decision::{Decision, Effect, Reason};

@@ -8,7 +8,10 @@ mod keys;
 mod model;
 mod pairs;
 mod policy;
+mod proof;
 mod request;
+mod senders;
+mod shared;
 mod words;
 
 use super::Target;
@@ -60,13 +63,13 @@ const CLAIMS: &[&str] = &[
     "\"https://api.example.com\"",
     "\"alice\"",
     "\"bot\"",
-    "read:doc",
-    "no:read:doc",
+    "read:plain",
+    "no:read:plain",
     "*:*",
     "1800000100",
     "1799999999",
     "{\"sub\":\"bot\"}",
-    "[\"read:doc\"]",
+    "[\"read:plain\"]",
     "null",
     ",",
     "{",
@@ -319,7 +322,7 @@ const EVENTS: &[&str] = &[
     "h :path: /p/1\n",
     "h :path: /l/alice-1\n",
     "h :path: /h/1\n",
-    "h :path: /w/1\n",
+    "h :path: /a/1\n",
     "h :authority: api.example.com\n",
     "h :scheme: https\n",
     "h authorization: $0\n",
@@ -397,6 +400,87 @@ const JWS: &[&str] = &[
     "W10",
 ];
 
+const PROOF: &[&str] = &[
+    "{\"typ\":\"dpop+jwt\",\"alg\":\"ES256\",\"jwk\":JWK}\n",
+    "\"typ\":\"dpop+jwt\"",
+    "\"alg\":\"ES256\"",
+    "\"alg\":\"none\"",
+    "\"alg\":\"HS256\"",
+    "\"alg\":\"EdDSA\"",
+    "\"jwk\":JWK",
+    "\"d\":\"AQ\"",
+    "\"crit\":[]",
+    "\"jti\":\"a\"",
+    "\"htm\":\"POST\"",
+    "\"htu\":\"https://api.example.com/v1/notes/7\"",
+    "HTTPS://API.example.com:443/v1/notes/%37?x#y",
+    "\"ath\":\"ATH\"",
+    "\"iat\":1800000000",
+    "\"exp\":1800000001",
+    "\"nbf\":1799999999",
+    "\"nonce\":\"n\"",
+    ":443",
+    ":80",
+    "?",
+    "#",
+    "%2f",
+    "//",
+    "@",
+    "1800000031",
+    "1799999909",
+    "\\u0070",
+    ",",
+    "{",
+    "}",
+];
+const BOUND: &[&str] = &[
+    "h :method: GET\n",
+    "h :method: HEAD\n",
+    "h :path: /p/1\n",
+    "h :path: /p/2\n",
+    "h :authority: api.example.com\n",
+    "h :scheme: https\n",
+    "h authorization: DPoP $0\n",
+    "h authorization: DPoP $3\n",
+    "h authorization: DPoP $1\n",
+    "h authorization: Bearer $0\n",
+    "h authorization: Bearer $1\n",
+    "h authorization: Bearer $2\n",
+    "h authorization: DPoP $2\n",
+    "h authorization: Bearer $4\n",
+    "h dpop: %0\n",
+    "h dpop: %1\n",
+    "h dpop: %2\n",
+    "h dpop: %3\n",
+    "h dpop: %4\n",
+    "h dpop: %5\n",
+    "h dpop: %6\n",
+    "h dpop: %7\n",
+    "h DPoP: %0\n",
+    "end\n",
+    "s valid\n",
+    "s invalid\n",
+    "s x\n",
+    "a secret\n",
+    "a fresh\n",
+    "a used\n",
+    "a full\n",
+    "a cert\n",
+    "a other\n",
+    "a none\n",
+    "t 60\n",
+    "t 90\n",
+    "f\n",
+];
+/// Times of 1,800,000,000 s and around, in milliseconds; and what stands in sets.
+const SHARED: &[&str] = &[
+    "\0\0\0\0\0\0\0\0",
+    "\0\0\u{1}",
+    "\u{7f}",
+    "{\"keys\":[]}",
+    "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}",
+];
+
 macro_rules! targets {
     ($($name:literal, $run:path, $tokens:expr;)*) => {
         /// Every target.
@@ -424,4 +508,8 @@ targets! {
     "policy-struct", policy::structure, POLICY;
     "condition", condition::condition, CONDITIONS;
     "enforcement", enforcement::enforcement, EVENTS;
+    "dpop-proof", proof::proof, PROOF;
+    "senders", senders::senders, BOUND;
+    "shared-keys", shared::keys, SHARED;
+    "used-proofs", shared::uses, &["\0\0\0\0\u{6b}\u{49}", "\0", "\u{7f}"];
 }

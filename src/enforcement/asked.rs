@@ -85,6 +85,18 @@ pub(super) enum Form {
     Multipart,
 }
 
+impl Form {
+    /// Of a `content-type`, wherever in it the kind stands: readers differ in what they cut away.
+    fn of(content_type: &str) -> Self {
+        let value = content_type.to_ascii_lowercase();
+        match value.contains("multipart/") {
+            true => Self::Multipart,
+            false if value.contains("x-www-form-urlencoded") => Self::Encoded,
+            false => Self::None,
+        }
+    }
+}
+
 impl Asked {
     /// Reads all headers in one pass.
     ///
@@ -205,16 +217,10 @@ impl Asked {
         self.encoded_body = one
             .get(Single::ContentEncoding)?
             .is_some_and(|value| !value.eq_ignore_ascii_case("identity"));
-        self.form = self.content_type.as_deref().map_or(Form::None, |value| {
-            let value = value.trim_start().to_ascii_lowercase();
-            if value.starts_with("application/x-www-form-urlencoded") {
-                Form::Encoded
-            } else if value.starts_with("multipart/") {
-                Form::Multipart
-            } else {
-                Form::None
-            }
-        });
+        self.form = self.content_type.as_deref().map_or(Form::None, Form::of);
+        // Bytes that spell other letters than ours hide a field as compression does.
+        self.encoded_body |=
+            self.form != Form::None && self.content_type.as_deref().is_some_and(query::is_respelt);
         if self.query.as_deref().is_some_and(credentials::in_query) {
             return Err(Reason::TokenInUrl);
         }

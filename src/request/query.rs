@@ -49,18 +49,48 @@ pub fn multipart_has_token(body: &[u8]) -> bool {
     multipart_names(body, &TOKENS)
 }
 
+/// Whether a `content-type` says that letters are spelt in other bytes than ASCII's (UTF-16, EBCDIC,
+/// UTF-7 and the like), so that any bytes may be a field's name.
+#[must_use]
+pub fn is_respelt(content_type: &str) -> bool {
+    const PLAIN: [&str; 7] =
+        ["ascii", "iso-8859-1", "latin1", "us-ascii", "utf-8", "utf8", "windows-1252"];
+    let lower = content_type.to_ascii_lowercase();
+    // Wherever it stands: some readers look for the word alone.
+    lower.split("charset").skip(1).any(|rest| {
+        let rest = rest.trim_start_matches(['*', ' ', '\t']);
+        rest.strip_prefix('=').is_some_and(|value| {
+            let value = value.trim_start_matches([' ', '\t', '"', '\'']);
+            let end = value.find([';', ',', '"', '\'', ' ', '\t']).unwrap_or(value.len());
+            !PLAIN.contains(&value.get(..end).unwrap_or_default())
+        })
+    })
+}
+
 fn multipart_names(body: &[u8], wanted: &[&[u8]]) -> bool {
     let mut rest = body;
     while let Some(at) = rest.windows(4).position(|four| four.eq_ignore_ascii_case(b"name")) {
-        rest = rest.get(at.saturating_add(4)..).unwrap_or_default();
+        let (before, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+        let of_file = before.last_chunk::<4>().is_some_and(|it| it.eq_ignore_ascii_case(b"file"));
+        rest = tail.get(4..).unwrap_or_default();
         // `name*=charset''text` (RFC 8187 §3.2), quoted, spaced or neither.
         let value = rest.trim_ascii_start();
-        let value = value.strip_prefix(b"*").unwrap_or(value).trim_ascii_start();
+        let starred = value.strip_prefix(b"*").map(<[u8]>::trim_ascii_start);
+        if !of_file && starred.is_some_and(is_piece) {
+            return true;
+        }
+        let value = starred.unwrap_or(value);
         let Some(value) = value.strip_prefix(b"=") else { continue };
         let value = value.trim_ascii_start();
         let value = value.strip_prefix(b"\"").or(value.strip_prefix(b"'")).unwrap_or(value);
         let end = value.iter().position(|b| matches!(b, b'"' | b';' | b'\r' | b'\n'));
         let value = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
+        // Letters of mail (RFC 2047 §2), which some readers decode.
+        if !of_file && value.trim_ascii_start().starts_with(b"=?") {
+            return true;
+        }
+        // Some readers take a backslash out, and leave what follows it.
+        let value: Vec<u8> = value.iter().copied().filter(|byte| *byte != b'\\').collect();
         let parts = value.rsplit(|byte| *byte == b'\'');
         let mut names = parts.filter(|name| !name.is_empty());
         if names.any(|name| wanted.iter().any(|wanted| is(name, wanted))) {
@@ -68,6 +98,15 @@ fn multipart_names(body: &[u8], wanted: &[&[u8]]) -> bool {
         }
     }
     false
+}
+
+/// Whether what follows `name*` makes it a name in pieces (RFC 2231 §3), which no client of HTTP sends
+/// (RFC 7578 §4.2) and some readers put together.
+fn is_piece(rest: &[u8]) -> bool {
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = rest.get(digits..).unwrap_or_default();
+    let rest = rest.strip_prefix(b"*").unwrap_or(rest).trim_ascii_start();
+    digits > 0 && rest.first() == Some(&b'=') && rest.get(1) != Some(&b'=')
 }
 
 fn names_one_of(text: &[u8], wanted: &[&[u8]]) -> bool {
@@ -187,15 +226,48 @@ mod tests {
             "name*=UTF-8''_method",
             "name*=UTF-8''%5fmethod",
             "filename=\"a\"; name=\"_method[]\"",
+            "name=\"_\\method\"",
+            "name*0=\"_met\"; name*1=\"hod\"",
+            "name*0*=UTF-8''%5fmet; name*1=hod",
+            "name=\"=?utf-8?B?X21ldGhvZA==?=\"",
         ] {
             assert!(multipart_overrides_method(body(name).as_bytes()), "{name}");
         }
-        for name in
-            ["name=\"method\"", "name=\"a\"; filename=\"x_method\"", "name=\"payment_method\""]
-        {
+        for name in [
+            "name=\"method\"",
+            "name=\"a\"; filename=\"x_method\"",
+            "name=\"payment_method\"",
+            "name=\"a\"; filename*0=\"long\"; filename*1=\"er\"",
+            "name=\"a\"; filename=\"=?utf-8?B?eA==?=\"",
+            "name=\"a\"\r\n\r\nlet twice = name*2; if name*2 == x",
+        ] {
             assert!(!multipart_overrides_method(body(name).as_bytes()), "{name}");
         }
         assert!(multipart_has_token(body("name=\"access_token\"").as_bytes()));
+    }
+
+    #[test]
+    fn letters_in_other_bytes_than_asciis_are_seen() {
+        for odd in [
+            "application/x-www-form-urlencoded; charset=utf-16",
+            "application/x-www-form-urlencoded;charset=IBM037",
+            "multipart/form-data; boundary=x; CHARSET = \"utf-7\"",
+            "application/x-www-form-urlencoded charset=utf-32",
+            "application/x-www-form-urlencoded; charset=utf-8; charset=utf-16",
+            "application/x-www-form-urlencoded; charset*=utf-16",
+            "application/x-www-form-urlencoded; charset=",
+        ] {
+            assert!(is_respelt(odd), "{odd}");
+        }
+        for plain in [
+            "application/x-www-form-urlencoded",
+            "application/x-www-form-urlencoded; charset=UTF-8",
+            "application/x-www-form-urlencoded;charset=\"utf-8\"",
+            "multipart/form-data; boundary=xcharsetx",
+            "multipart/form-data; boundary=x; charset=iso-8859-1",
+        ] {
+            assert!(!is_respelt(plain), "{plain}");
+        }
     }
 
     proptest! {
@@ -203,6 +275,7 @@ mod tests {
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
             let _ = (form_has_token(&bytes), form_overrides_method(&bytes));
             let _ = (multipart_has_token(&bytes), multipart_overrides_method(&bytes));
+            let _ = is_respelt(&String::from_utf8_lossy(&bytes));
         }
 
         #[test]

@@ -9,6 +9,7 @@ mod envoys;
 mod h2;
 mod judge;
 mod native;
+mod possession;
 mod readings;
 mod report;
 mod run;

@@ -10,8 +10,9 @@ use std::path::Path;
 /// The longest line read; of a longer one only the end is looked for.
 const MAX_LINE: usize = 1_048_576;
 
-/// Where the line of an access log says the status, which a record may leave to it.
+/// Where the line of an access log says status and duration, which a record may leave to it.
 const STATUS: &str = "status";
+const DURATION: &str = "duration";
 
 /// Bounds of an access log's line.
 const LIMITS: JsonLimits = JsonLimits { bytes: MAX_LINE, depth: 32, nodes: 20_000 };
@@ -174,9 +175,12 @@ fn record(
 ) -> Content {
     match read {
         Ok(mut read) => {
-            let status = around.as_ref().and_then(|line| line.member(STATUS)?.as_i64());
-            let status = status.and_then(|status| u16::try_from(status).ok());
-            read.record.outcome.status = read.record.outcome.status.or(status);
+            let said = |name: &str| around.as_ref().and_then(|line| line.member(name)?.as_i64());
+            let outcome = &mut read.record.outcome;
+            let status = said(STATUS).and_then(|status| u16::try_from(status).ok());
+            outcome.status = outcome.status.or(status);
+            let duration = said(DURATION).and_then(|millis| u64::try_from(millis).ok());
+            outcome.duration_ms = outcome.duration_ms.or(duration);
             Content::Record { text, read: Box::new(read), around: around.map(Box::new) }
         }
         Err(error) => Content::Unreadable(error.to_string()),
@@ -291,6 +295,25 @@ mod tests {
             })
             .collect();
         assert_eq!(kept, [(1, true), (3, true), (4, false)]);
+    }
+
+    #[test]
+    fn what_a_record_leaves_to_its_line_is_taken_from_there() {
+        let record = LINE.replace(r#","status":200"#, "").replace(r#""duration_ms":3,"#, "");
+        let log = format!(
+            "{{\"status\":201,\"duration\":7,\"ambit\":{record}}}\n{{\"status\":201,\"ambit\":{LINE}}}"
+        );
+        let outcomes: Vec<_> = lines(log.as_bytes())
+            .into_iter()
+            .map(|line| match line.content {
+                Content::Record { read, .. } => {
+                    let outcome = read.record.outcome;
+                    (outcome.status, outcome.duration_ms)
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(outcomes, [(Some(201), Some(7)), (Some(200), Some(3))]);
     }
 
     #[test]

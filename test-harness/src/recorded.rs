@@ -348,6 +348,20 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_records_are_read_whole() {
+        let docs = include_str!("../../docs/record.md");
+        let lines: Vec<&str> =
+            docs.lines().filter(|line| line.starts_with("{\"action\"")).collect();
+        assert_eq!(lines.len(), 2);
+        for line in lines {
+            let read = Read::of(line).unwrap();
+            assert_eq!(read.unknown, Vec::<String>::new());
+            assert_eq!(read.json.to_jcs().unwrap(), line);
+            assert_eq!(read.record.subject.unwrap().realm, "https://idp.example.com");
+        }
+    }
+
+    #[test]
     fn what_is_no_record_of_version_1_is_refused() {
         for (from, to, why) in [
             (r#""v":1"#, r#""v":2"#, "another version"),

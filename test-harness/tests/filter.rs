@@ -27,28 +27,7 @@ fn module() -> &'static Module {
 }
 
 /// `/p` needs nothing, `/l` a look-up, `/h` the response, `/a` the body and a person.
-const POLICY: &str = r#"
-apiVersion: ambit/v1
-name: filter
-identity:
-  issuers:
-    - { issuer: https://idp.example.com, jwks: { inline: { keys: [JWK] } } }
-actors:
-  bot: { match: { client_id: bot }, scopes: ["*:*"] }
-resources:
-  plain: { audience: "https://api.example.com", by_scope: [read], per_record: upstream, http: [{ path: "/p/{id}" }] }
-  looked:
-    audience: https://api.example.com
-    attributes: { owner: { type: string, from: { lookup: { cluster: index, path: "/m/{id}", pointer: /owner } } } }
-    http: [{ path: "/l/{id}" }]
-  held:
-    audience: https://api.example.com
-    attributes: { owner: { type: string, from: { response: /owner } } }
-    http: [{ path: "/h/{id}" }]
-  asked: { audience: "https://api.example.com", by_scope: [write], credentials: keep, http: [{ path: "/a/{id}" }] }
-rules:
-  - { id: owners, effect: allow, actions: [read], resources: [looked, held], when: "resource.owner == subject.id" }
-"#;
+const POLICY: &str = include_str!("../../tests/enforced.yaml");
 
 fn key() -> SigningKey {
     SigningKey::es256_from_seed(&[7; 32]).unwrap()
@@ -77,7 +56,8 @@ fn owner(target: &str) -> Response {
 }
 
 fn gateway() -> Builder {
-    let policy = POLICY.replace("JWK", &key().jwk("k1").to_string());
+    let policy =
+        POLICY.replace("JWKS", &format!("{{ inline: {{ keys: [{}] }} }}", key().jwk("k1")));
     Gateway::builder(module())
         .configuration(read_yaml("policy.yaml", &policy).unwrap().to_compiled_json())
         .now(NOW)

@@ -1,29 +1,14 @@
 //! Key sets, and the DER that hosts are given.
 
+use super::identity::loaded;
 use ambit::identity::{Family, Issuer, inside, parse_remote};
-use ambit::policy::Policy;
 use serde_json::Value;
 
 thread_local! {
-    static ISSUER: Option<Issuer> = issuer();
+    static ISSUER: Option<Issuer> = loaded(REMOTE).issuers.into_iter().next();
 }
 
-const POLICY: &str = r#"
-apiVersion: ambit/v1
-name: keys
-identity: { issuers: [{ issuer: "https://idp.example.com", jwks: { remote: { cluster: idp, url: "https://idp.example.com/keys" } } }] }
-actors: { bot: { match: { client_id: bot }, scopes: ["*:*"] } }
-resources: { doc: { audience: "https://api.example.com", by_scope: [read], per_record: none, http: [{ path: /d }] } }
-"#;
-
-fn issuer() -> Option<Issuer> {
-    match Policy::load_yaml("policy.yaml", POLICY) {
-        Ok(loaded) => loaded.issuers.into_iter().next(),
-        Err(error) => {
-            panic!("the policy of a target does not load: {error}");
-        }
-    }
-}
+const REMOTE: &str = r#"{ remote: { cluster: idp, url: "https://idp.example.com/keys" } }"#;
 
 /// What is taken of a key set can verify, is nobody's secret, and has one name.
 pub(super) fn jwks(bytes: &[u8]) -> bool {

@@ -27,7 +27,7 @@ pub(super) fn path(bytes: &[u8]) -> bool {
     true
 }
 
-fn percent(text: &[u8]) -> Vec<u8> {
+pub(super) fn percent(text: &[u8]) -> Vec<u8> {
     let hex = |at: usize| text.get(at).and_then(|digit| char::from(*digit).to_digit(16));
     let (mut out, mut at) = (Vec::new(), 0);
     while let Some(byte) = text.get(at) {

@@ -1,6 +1,7 @@
 //! One policy's view of a recorded request: what it maps to, and what each rule says of it as far as
 //! the record tells.
 
+mod completion;
 mod gaps;
 
 use super::Told;
@@ -22,41 +23,10 @@ use crate::policy::value::{Source, Sources, Value};
 use crate::request::{
     AccessRequest, Action, ActionSet, AttributeState, Credential, HostAbilities, HttpFacts, Mapped,
 };
+pub(super) use completion::Completion;
 use gaps::Heard;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What the record lacks, in one way it can have been.
-#[derive(Clone, Debug)]
-pub(super) struct Completion {
-    /// Whether the token is for the resource.
-    pub(super) audience: bool,
-    /// Whether a `no:` scope cannot be understood.
-    pub(super) bad_scope: bool,
-    /// Whether the token's scopes subtract what is asked.
-    pub(super) subtracts: bool,
-    /// Whether they cover it.
-    pub(super) reaches: bool,
-    /// The groups that some policy's `subjects` name; `None` where they are withheld.
-    pub(super) groups: Option<Vec<String>>,
-    /// Whether a look-up failed.
-    pub(super) missed: bool,
-    /// Whether the answer was held, so that nothing can be tagged any more.
-    pub(super) held: bool,
-}
-
-impl Completion {
-    /// Nothing stands in the way before the rules are asked.
-    pub(super) const GOOD: Self = Self {
-        audience: true,
-        bad_scope: false,
-        subtracts: false,
-        reaches: true,
-        groups: None,
-        missed: false,
-        held: false,
-    };
-}
 
 /// A policy, and what it sees of the request.
 pub(super) struct Side<'a> {

@@ -92,14 +92,18 @@ impl Plan {
     /// future, which only a clock that was set back or somebody else's bytes can bring.
     pub(super) fn within(self, now: Timestamp, refresh: Span) -> Option<Self> {
         let latest = now.plus(SKEW);
+        // Only what is fixed ends by itself: a wait that is cut to what is left from now would be
+        // cut anew whenever somebody looks.
+        let retries_soon = self.failures == 0 || self.next_at <= latest.plus(RETRY_MOST);
         let soon = self.fetched_at <= latest
             && self.refetched_at <= latest
-            && self.claimed_until <= latest.plus(CLAIM);
-        let next_most = match self.failures {
-            0 => self.fetched_at.plus(refresh),
-            _ => now.plus(RETRY_MOST),
+            && self.claimed_until <= latest.plus(CLAIM)
+            && retries_soon;
+        let next_at = match self.failures {
+            0 => self.next_at.min(self.fetched_at.plus(refresh)),
+            _ => self.next_at,
         };
-        soon.then(|| Self { next_at: self.next_at.min(next_most), ..self })
+        soon.then_some(Self { next_at, ..self })
     }
 
     /// As it is posted: each number in big-endian bytes.
@@ -188,6 +192,14 @@ mod tests {
         assert_eq!(plan.within(later, REFRESH), Some(plan));
         let claim = Plan::default().claim(&Plan::default(), later, false);
         assert_eq!(claim.within(NOW, REFRESH), None);
+    }
+
+    #[test]
+    fn a_retry_that_was_planned_by_a_clock_far_ahead_holds_nobody_up() {
+        let ahead = Plan::default().failed(NOW.plus(Span::from_secs(7200)), 0);
+        assert_eq!(ahead.within(NOW, REFRESH), None);
+        let plan = Plan::default().failed(NOW, 0);
+        assert_eq!(plan.within(NOW, REFRESH), Some(plan));
     }
 
     #[test]

@@ -249,6 +249,26 @@ fn a_token_in_a_form_is_refused_where_the_body_is_read() {
 }
 
 #[test]
+fn a_form_in_other_letters_is_refused_as_a_compressed_one_is() {
+    let ask = |content_type: &str| {
+        World::new()
+            .ask("POST", "/v1/payments")
+            .header("content-type", content_type)
+            .body(&[b"%00_%00m%00e%00t%00h%00o%00d=%00x"])
+            .send()
+    };
+    for odd in [
+        "application/x-www-form-urlencoded; charset=utf-16",
+        "text/plain, application/x-www-form-urlencoded; charset=ibm037",
+        "multipart/form-data; boundary=x; charset=utf-7",
+    ] {
+        ask(odd).refused(400, "malformed-request");
+    }
+    ask("application/x-www-form-urlencoded; charset=utf-8").refused(403, "approval-required");
+    ask("application/json; charset=utf-16").refused(403, "approval-required");
+}
+
+#[test]
 fn neither_answers_nor_records_hold_the_token() {
     let secret = token(&json!({}));
     for ask in [

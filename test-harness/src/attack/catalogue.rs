@@ -1,5 +1,6 @@
 //! The catalogue's files: lines of data, some of which stand for a list of cases.
 
+use super::possession::Proof;
 use super::token::Recipe;
 use ambit::policy::read::{read_yaml, to_json};
 use serde::Deserialize;
@@ -49,7 +50,7 @@ pub struct Expect {
 
 /// One request as it is written.
 ///
-/// In texts `{T}` is the token, `{ALICE}` and `{BOB}` good tokens of these, `{CASE}` the mark by which
+/// In texts `{T}` is the token, `{D}` the proof of possession, `{ALICE}` and `{BOB}` good tokens of these, `{CASE}` the mark by which
 /// the upstream knows the case, `{ID}` the header in which a gateway tells the upstream who asks,
 /// `{rep:TEXT:N}` N times TEXT; `\xNN`, `\r`, `\n`, `\t` and `\\` are those bytes.
 #[derive(Clone, Debug, Deserialize)]
@@ -67,6 +68,9 @@ pub struct Request {
     /// `Authorization`, where there is a token.
     #[serde(default = "bearer")]
     pub auth: Option<String>,
+    /// The proof of possession in `DPoP`, where there is one (RFC 9449 §4).
+    #[serde(default)]
+    pub proof: Option<Proof>,
     /// Method.
     #[serde(default = "get")]
     pub method: String,

@@ -71,6 +71,9 @@ fn fields(request: &Request, texts: &Texts) -> Vec<(Vec<u8>, Vec<u8>)> {
     if let (Some(auth), Some(_)) = (&request.auth, &request.token) {
         fields.push((b"authorization".to_vec(), texts.bytes(auth)));
     }
+    if request.proof.is_some() {
+        fields.push((b"dpop".to_vec(), texts.bytes("{D}")));
+    }
     fields.push((MARK.as_bytes().to_vec(), texts.mark.clone().into_bytes()));
     let more = request.headers.iter();
     fields.extend(more.map(|(name, value)| (texts.bytes(name), texts.bytes(value))));

@@ -3,6 +3,8 @@
 //! Servers differ in what they do to a path before they look it up. A gateway that authorised one
 //! reading while a common server takes another has authorised nothing.
 
+mod forms;
+
 use super::upstream::Received;
 use std::collections::BTreeSet;
 
@@ -14,9 +16,13 @@ pub(super) fn of(request: &Received) -> (BTreeSet<String>, BTreeSet<(String, Str
     for name in ["x-http-method-override", "x-http-method", "x-method-override"] {
         methods.extend(request.all(name).iter().map(|value| value.trim().to_ascii_uppercase()));
     }
-    let form = request.all("content-type").iter().any(|value| value.contains("form-urlencoded"));
+    let form = request
+        .all("content-type")
+        .iter()
+        .any(|value| value.to_ascii_lowercase().contains("form-urlencoded"));
     let body = String::from_utf8_lossy(&request.body).into_owned();
-    let multipart = request.all("content-type").iter().any(|v| v.contains("multipart/form-data"));
+    let multipart =
+        request.all("content-type").iter().any(|v| v.to_ascii_lowercase().contains("multipart/"));
     let mut parameters = vec![query.to_owned()];
     if form {
         parameters.push(body.clone());
@@ -28,10 +34,11 @@ pub(super) fn of(request: &Received) -> (BTreeSet<String>, BTreeSet<(String, Str
             methods.insert(lossy(&decoded(value.as_bytes())).to_ascii_uppercase());
         }
     }
-    if multipart && let Some((_, rest)) = body.split_once("name=\"_method\"") {
-        let value = rest.split("\r\n\r\n").nth(1).unwrap_or_default();
-        let value = value.split("\r\n").next().unwrap_or_default();
-        methods.insert(value.to_ascii_uppercase());
+    if multipart {
+        methods.extend(forms::multipart(&body));
+    }
+    if form {
+        methods.extend(forms::respelt(&request.body));
     }
     // Lower case is another method, but some servers fold it.
     let folded: Vec<String> = methods.iter().map(|method| method.to_ascii_uppercase()).collect();

@@ -99,14 +99,17 @@ fn against(target: &Target, catalogue: &Catalogue, keys: &Keys) -> io::Result<Ve
 fn attempt(target: &Target, case: &Case, number: usize, keys: &Keys) -> io::Result<Vec<Sent>> {
     let (mut open, mut steps) = (None, Vec::new());
     // A step without a token of its own goes on with the one before.
-    let mut token = String::new();
+    let (mut token, mut proof) = (String::new(), String::new());
     for (at, request) in case.steps.iter().enumerate() {
         std::thread::sleep(Duration::from_millis(request.wait));
         if let Some(recipe) = &request.token {
             token = recipe.make(keys).map_err(io::Error::other)?;
         }
         let mark = format!("c{number}.{at}");
-        let texts = texts(request, target, &token, &mark, keys)?;
+        if let Some(recipe) = &request.proof {
+            proof = recipe.make(request, &token, keys).map_err(io::Error::other)?;
+        }
+        let texts = texts(request, target, [&token, &proof], &mark, keys)?;
         // Whoever hangs up on an attack has refused it.
         let status = wire::send(target.port, request, &texts, &mut open).unwrap_or_default();
         let rights = request.may.clone().unwrap_or_else(|| world::rights(&request.caller));
@@ -119,12 +122,13 @@ fn attempt(target: &Target, case: &Case, number: usize, keys: &Keys) -> io::Resu
 fn texts(
     request: &Request,
     target: &Target,
-    token: &str,
+    [token, proof]: [&str; 2],
     mark: &str,
     keys: &Keys,
 ) -> io::Result<Texts> {
     let mut replaced = vec![
         ("{T}", token.to_owned()),
+        ("{D}", proof.to_owned()),
         ("{ID}", target.identity.to_owned()),
         ("{CASE}", mark.to_owned()),
     ];

@@ -2,6 +2,7 @@
 
 use super::secret;
 use super::world::Keys;
+use crate::proof;
 use ambit::identity::issue::SigningKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -13,6 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// How a token is made: a good one of `of`, but for what is said here.
 ///
 /// `{now}`, `{now+N}` and `{now-N}` are times; a claim that is nothing but one is a number.
+/// `{jkt:NAME}` is the thumbprint of a key.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -38,6 +40,9 @@ pub struct Recipe {
     /// What is done to the signature.
     #[serde(default)]
     pub sig: Option<String>,
+    /// The key that it is bound to: its `cnf` is that key's thumbprint (RFC 9449 §6.1).
+    #[serde(default)]
+    pub bound: Option<String>,
     /// How the parts `{H}`, `{P}` and `{S}` are joined; `{H+}` and the like are in standard base64.
     #[serde(default)]
     pub text: Option<String>,
@@ -61,6 +66,7 @@ impl Recipe {
             header_json: None,
             claims_json: None,
             sig: None,
+            bound: None,
             text: None,
         }
     }
@@ -82,32 +88,57 @@ impl Recipe {
         header.insert("alg".to_owned(), json!(key.algorithm()));
         header.insert("typ".to_owned(), json!("at+jwt"));
         header.insert("kid".to_owned(), json!(kid));
+        if let Some(name) = &self.bound {
+            let thumbprint = proof::thumbprint(keys.get(name)?);
+            claims.insert("cnf".to_owned(), json!({ "jkt": thumbprint }));
+        }
         overlay(&mut header, &self.header, now, keys);
         overlay(&mut claims, &self.claims, now, keys);
         let header = text(self.header_json.as_deref(), "{HEADER}", &header, now);
         let payload = text(self.claims_json.as_deref(), "{CLAIMS}", &claims, now);
-        let signed = key.sign_bytes(header.as_bytes(), payload.as_bytes());
-        let mut signature = signed.rsplit('.').next().unwrap_or_default().to_owned();
-        if let Some(change) = &self.sig {
-            signature = changed(change, &signature)?;
-        }
-        let parts = [
-            ("{H}", URL_SAFE_NO_PAD.encode(&header)),
-            ("{P}", URL_SAFE_NO_PAD.encode(&payload)),
-            ("{H+}", STANDARD.encode(&header)),
-            ("{P+}", STANDARD.encode(&payload)),
-            ("{S+}", STANDARD.encode(URL_SAFE_NO_PAD.decode(&signature).unwrap_or_default())),
-            ("{S}", signature),
-        ];
-        let mut token = self.text.clone().unwrap_or_else(|| "{H}.{P}.{S}".to_owned());
-        for (mark, part) in parts {
-            token = token.replace(mark, &part);
-        }
-        Ok(token)
+        let payload = thumbprints(&payload, keys)?;
+        joined(&key, &header, &payload, self.sig.as_deref(), self.text.as_deref())
     }
 }
 
-fn signer(name: &str, keys: &Keys) -> Result<SigningKey, String> {
+/// A JWS of these parts, after what an attacker does to it.
+pub(super) fn joined(
+    key: &SigningKey,
+    header: &str,
+    payload: &str,
+    change: Option<&str>,
+    form: Option<&str>,
+) -> Result<String, String> {
+    let signed = key.sign_bytes(header.as_bytes(), payload.as_bytes());
+    let mut signature = signed.rsplit('.').next().unwrap_or_default().to_owned();
+    if let Some(change) = change {
+        signature = changed(change, &signature)?;
+    }
+    let parts = [
+        ("{H}", URL_SAFE_NO_PAD.encode(header)),
+        ("{P}", URL_SAFE_NO_PAD.encode(payload)),
+        ("{H+}", STANDARD.encode(header)),
+        ("{P+}", STANDARD.encode(payload)),
+        ("{S+}", STANDARD.encode(URL_SAFE_NO_PAD.decode(&signature).unwrap_or_default())),
+        ("{S}", signature),
+    ];
+    let mut token = form.unwrap_or("{H}.{P}.{S}").to_owned();
+    for (mark, part) in parts {
+        token = token.replace(mark, &part);
+    }
+    Ok(token)
+}
+
+fn thumbprints(payload: &str, keys: &Keys) -> Result<String, String> {
+    let mut payload = payload.to_owned();
+    while let Some((before, after)) = payload.split_once("{jkt:") {
+        let (name, tail) = after.split_once('}').ok_or("`{jkt:` without an end")?;
+        payload = format!("{before}{}{tail}", proof::thumbprint(keys.get(name)?));
+    }
+    Ok(payload)
+}
+
+pub(super) fn signer(name: &str, keys: &Keys) -> Result<SigningKey, String> {
     let mut parts = name.split(':');
     match (parts.next(), parts.next(), parts.next()) {
         (Some(algorithm), Some(key), Some(form)) => {
@@ -118,7 +149,12 @@ fn signer(name: &str, keys: &Keys) -> Result<SigningKey, String> {
     }
 }
 
-fn overlay(members: &mut Map<String, Value>, over: &Map<String, Value>, now: i64, keys: &Keys) {
+pub(super) fn overlay(
+    members: &mut Map<String, Value>,
+    over: &Map<String, Value>,
+    now: i64,
+    keys: &Keys,
+) {
     for (name, value) in over {
         match value {
             Value::Null => {
@@ -141,7 +177,12 @@ fn overlay(members: &mut Map<String, Value>, over: &Map<String, Value>, now: i64
 }
 
 /// The members as JSON, or within a text that the recipe gives.
-fn text(template: Option<&str>, mark: &str, members: &Map<String, Value>, now: i64) -> String {
+pub(super) fn text(
+    template: Option<&str>,
+    mark: &str,
+    members: &Map<String, Value>,
+    now: i64,
+) -> String {
     let json = Value::Object(members.clone()).to_string();
     match template {
         None => json,
@@ -169,6 +210,9 @@ fn times(text: &str, now: i64) -> String {
 
 /// A signature after an attacker's hands.
 fn changed(change: &str, signature: &str) -> Result<String, String> {
+    if change == "spare-bits" {
+        return respelt(signature);
+    }
     let bytes = URL_SAFE_NO_PAD.decode(signature).map_err(|error| error.to_string())?;
     let half = bytes.len() / 2;
     let (first, second) = (
@@ -212,6 +256,19 @@ fn changed(change: &str, signature: &str) -> Result<String, String> {
         other => return Err(format!("`{other}` is nothing that is done to signatures")),
     };
     Ok(URL_SAFE_NO_PAD.encode(made))
+}
+
+/// Another spelling of the same bytes: bits of the last character that stand for none are set (RFC 4648
+/// §3.5).
+fn respelt(signature: &str) -> Result<String, String> {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut letters: Vec<char> = signature.chars().collect();
+    if letters.len().is_multiple_of(4) {
+        return Err("a signature without spare bits".to_owned());
+    }
+    let last = letters.pop().and_then(|last| ALPHABET.find(last)).ok_or("no base64url")?;
+    letters.extend(ALPHABET.chars().nth(last | 1));
+    Ok(letters.into_iter().collect())
 }
 
 fn one(length: usize) -> Vec<u8> {

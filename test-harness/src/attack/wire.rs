@@ -114,6 +114,9 @@ fn head_and_body(request: &Request, texts: &Texts) -> Vec<u8> {
     if let (Some(auth), Some(_)) = (&request.auth, &request.token) {
         field(b"Authorization", &texts.bytes(auth));
     }
+    if request.proof.is_some() {
+        field(b"DPoP", &texts.bytes("{D}"));
+    }
     field(MARK.as_bytes(), texts.mark.as_bytes());
     for (name, value) in &request.headers {
         field(&texts.bytes(name), &texts.bytes(value));

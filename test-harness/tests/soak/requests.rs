@@ -52,7 +52,7 @@ pub(crate) struct Good {
 
 #[derive(Debug)]
 pub(crate) struct Requests {
-    keys: [SigningKey; 3],
+    keys: [SigningKey; 4],
     pool: Vec<Good>,
     issued: HashMap<String, Good>,
 }
@@ -148,7 +148,7 @@ impl Requests {
     }
 
     fn mint(&mut self, random: &mut Random, now: u64) -> Good {
-        let at = random.below(3);
+        let at = random.below(self.keys.len());
         let key = self.keys.get(at).unwrap();
         let subject = *random.one(&["alice", "alice", "alice", "bob"]);
         let wide = !random.once_in(4);

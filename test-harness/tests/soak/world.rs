@@ -8,29 +8,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const NOW: u64 = 1_800_000_000;
 
 /// `/p` needs nothing, `/l` a look-up, `/h` the response, `/a` the body and a person.
-const POLICY: &str = r#"
-apiVersion: ambit/v1
-name: soak
-identity:
-  issuers:
-    - { issuer: https://idp.example.com, algorithms: [ES256, EdDSA, ES384], jwks: { inline: { keys: [JWK0, JWK1, JWK2] } } }
-actors:
-  bot: { match: { client_id: bot }, scopes: ["*:*"] }
-resources:
-  plain: { audience: "https://api.example.com", by_scope: [read], per_record: upstream, http: [{ path: "/p/{id}" }] }
-  looked:
-    audience: https://api.example.com
-    attributes: { owner: { type: string, from: { lookup: { cluster: index, path: "/m/{id}", pointer: /owner } } } }
-    http: [{ path: "/l/{id}" }]
-  held:
-    audience: https://api.example.com
-    attributes: { owner: { type: string, from: { response: /owner } } }
-    http: [{ path: "/h/{id}" }]
-  asked: { audience: "https://api.example.com", by_scope: [write], per_record: upstream, http: [{ path: "/a/{id}" }] }
-rules:
-  - { id: owners, effect: allow, actions: [read], resources: [looked, held], when: "resource.owner == subject.id" }
-limits: { request_body: 4096, response_body: 4096 }
-"#;
+const POLICY: &str = include_str!("../../../tests/enforced.yaml");
+const LIMITS: &str = "limits: { request_body: 4096, response_body: 4096 }\n";
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -48,20 +27,23 @@ pub(crate) fn module() -> Module {
     Module::compile(&bytes).unwrap()
 }
 
-/// Keys of three algorithms; hosts verify two of them.
-pub(crate) fn keys() -> [SigningKey; 3] {
+/// Keys of four algorithms; hosts verify three of them.
+pub(crate) fn keys() -> [SigningKey; 4] {
     [
         SigningKey::es256_from_seed(&[7; 32]).unwrap(),
         SigningKey::ed25519_from_seed(&[8; 32]).unwrap(),
         SigningKey::es384_from_seed(&[9; 48]).unwrap(),
+        SigningKey::rs256_from_der(include_bytes!("../../../tests/keys/rsa-2048.pkcs1.der"))
+            .unwrap(),
     ]
 }
 
 pub(crate) fn policy() -> String {
-    let mut text = POLICY.to_owned();
-    for (at, key) in keys().iter().enumerate() {
-        text = text.replace(&format!("JWK{at}"), &key.jwk(&format!("k{at}")).to_string());
-    }
+    let keys: Vec<String> =
+        (0..).zip(keys()).map(|(at, key)| key.jwk(&format!("k{at}")).to_string()).collect();
+    let jwks = format!("{{ inline: {{ keys: [{}] }} }}", keys.join(", "));
+    let jwks = format!("{jwks}, algorithms: [ES256, EdDSA, ES384, RS256]");
+    let text = POLICY.replace("JWKS", &jwks) + LIMITS;
     read_yaml("policy.yaml", &text).unwrap().to_compiled_json()
 }
 
