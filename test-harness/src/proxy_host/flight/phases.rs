@@ -10,6 +10,9 @@ use crate::proxy_host::worker::Worker;
 
 /// `Action::Continue` of the ABI.
 const CONTINUE: u32 = 0;
+/// What Envoy says of an answer whose `:status` the module took away.
+const NO_STATUS: &str =
+    "filter_removed_required_response_headers{missing_required_header:_:status}";
 
 impl Flight {
     /// Does the next thing.
@@ -118,6 +121,7 @@ impl Flight {
             if self.side == Side::Response && !whole {
                 self.half(worker).headers_open = false;
                 let body = "missing required header: :status";
+                self.stream(worker).details = Some(NO_STATUS.to_owned());
                 return self.reply(worker, around, announced(Response::new(502).body(body)));
             }
             let half = self.half(worker);
