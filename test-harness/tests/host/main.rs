@@ -7,6 +7,7 @@ mod cases;
 mod envoy;
 mod grpc;
 mod here;
+mod live;
 mod probe;
 mod signatures;
 
